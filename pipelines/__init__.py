@@ -1,0 +1,1 @@
+"""What happens behind the two feeds: followers, the statistics mart, jobs."""
