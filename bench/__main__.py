@@ -1,0 +1,33 @@
+"""`python -m bench [prefix]`: measure the figures whose id starts with the prefix and write them to `docs/`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from bench import desk, store
+from bench.result import Result, write
+
+# first id of each group → the function that measures the group
+GROUPS: list[tuple[tuple[str, ...], Callable[[], list[Result]]]] = [
+    (desk.IDS, desk.measure),
+    (store.IDS, store.measure),
+]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    prefix = sys.argv[1] if len(sys.argv) > 1 else ""
+    chosen = [measure for ids, measure in GROUPS if any(name.startswith(prefix) for name in ids)]
+    if not chosen:
+        known = ", ".join(name for ids, _ in GROUPS for name in ids)
+        sys.exit(f"no figure starts with {prefix!r}; known: {known}")
+    for measure in chosen:
+        results = [result for result in measure() if result.id.startswith(prefix)]
+        for result in results:
+            print(f"{result.id:20} {result.value:10g} {result.unit:6} goal {result.goal} holds {result.holds}  {result.peer}", flush=True)
+        write(results)
+
+
+if __name__ == "__main__":
+    main()
