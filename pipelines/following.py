@@ -176,16 +176,18 @@ class Follower(ABC):
         tries: int = 5,
         alive: Callable[[], bool] = lambda: True,
         retry_aside: bool = False,
+        pace: float = 0.0,
     ) -> None:
         """Follow `feed` as `name`.
 
         `batch` rows at most in one `apply`; `wait` seconds of long poll; `tries` before a lone failing row is set aside, and only when
         `alive()` says that the target is healthy. `retry_aside`: try rows set aside once more at every start (their effect must not
-        depend on the order).
+        depend on the order). `pace`: seconds from one batch with rows to the next read at least; the first row of a burst is applied
+        at once, the rest gathers in the feed meanwhile.
         """
         self.name, self.feed, self.cursors = name, feed, cursors
         self.batch, self.wait, self.tries, self.alive = batch, wait, tries, alive
-        self.retry_aside = retry_aside
+        self.retry_aside, self.pace = retry_aside, pace
         self.backoff = Backoff()
         self.gaps = 0
         self.state: Literal["starting", "waiting", "working", "failing", "stopped"] = "starting"
@@ -299,7 +301,10 @@ class Follower(ABC):
                 self.log.info("follower.recovered", after_s=round(time.monotonic() - self.failing_since, 1))
                 self.failing_since, self.fault = None, ""
             self.backoff.worked()
-            if not found and time.monotonic() - started < 0.05:
+            took = time.monotonic() - started
+            if found and took < self.pace:
+                stop.wait(self.pace - took)
+            if not found and took < 0.05:
                 stop.wait(0.1)  # a feed that answers at once without rows must not make us spin
         self.state = "stopped"
         self.log.info("follower.stopped", seq=self.cursors.position(self.name))

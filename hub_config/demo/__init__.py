@@ -1,0 +1,1 @@
+"""The demo: hospitals, accounts, devices, examinations, phantoms. Everything in it is invented; nobody exists."""
