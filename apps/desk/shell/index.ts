@@ -1,0 +1,12 @@
+/** Everything a desk may import from the shell. */
+export { address, api, idempotencyKey, type Api, type Query, type RequestOptions } from './api'
+export { beforeReopen, connection, mayAct, reopen, type Connection } from './connection'
+export { defineDesk, type Desk, type DeskContext, type DeskDefinition } from './desk'
+export { lang, t, type Catalogue, type Say } from './language'
+export { live, type Live, type LiveOptions, type LiveState } from './live'
+export { IMAGES, loadMe, MART, preference, RIS, setPreference, type Me } from './me'
+export { loadModule, page, type PageFacts } from './page'
+export { asProblem, knownProblem, Problem, type Lang, type Words } from './problem'
+export { renewSession, session, signInAgain } from './session'
+export { naiveTheme, PALETTE, palette, theme, themeOverrides, type Theme } from './theme'
+export type { KernelLink, LinkState, WidgetModel } from './widgets'

@@ -1,0 +1,45 @@
+/** The language of the page (zh or en), switched while running, and catalogues of words. */
+import { ref, watch } from 'vue'
+
+import type { Lang } from './problem'
+
+const KEEP = 'hub.lang'
+
+function first(): Lang {
+  try {
+    const kept = localStorage.getItem(KEEP)
+    if (kept === 'zh' || kept === 'en') return kept
+  } catch {
+    // Storage may be forbidden by policy; the default is good.
+  }
+  return 'zh'
+}
+
+export const lang = ref<Lang>(first())
+
+watch(
+  lang,
+  (now) => {
+    document.documentElement.lang = now === 'zh' ? 'zh-CN' : 'en'
+    try {
+      localStorage.setItem(KEEP, now)
+    } catch {
+      // As above.
+    }
+  },
+  { immediate: true },
+)
+
+export type Catalogue = Record<string, Record<Lang, string>>
+export type Say<C extends Catalogue> = (key: keyof C & string, values?: Record<string, string | number>) => string
+
+/**
+ * Words of one desk: `const say = t({ rows: { zh: '{n} 项', en: '{n} rows' } })`, then `say('rows', { n: 3 })`.
+ * Reading it in a template or computed value follows the language.
+ */
+export function t<C extends Catalogue>(catalogue: C): Say<C> {
+  return (key, values) => {
+    const text = catalogue[key]?.[lang.value] ?? key
+    return values ? text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole)) : text
+  }
+}

@@ -1,0 +1,37 @@
+/** Dark or light, and Naive UI's look made of the same tokens as `components/tokens.css`. */
+import { darkTheme, type GlobalTheme, type GlobalThemeOverrides } from 'naive-ui'
+import { computed, ref, watch } from 'vue'
+
+export type Theme = 'dark' | 'light'
+
+export const theme = ref<Theme>(document.documentElement.dataset['theme'] === 'dark' ? 'dark' : 'light')
+watch(theme, (now) => (document.documentElement.dataset['theme'] = now), { immediate: true })
+
+/** The tokens that charts and canvases need as plain values (CSS variables do not reach them). */
+export const PALETTE = {
+  light: {
+    ground: '#f4f5f6', surface: '#ffffff', raised: '#ffffff', line: '#dcdfe3', text: '#1c2126', muted: '#5b646d', accent: '#1f6f8b', accentHover: '#195c73',
+    series: ['#1f6f8b', '#c2703d', '#5b4bb5', '#2b6b3f', '#a33f6b', '#7a6a1d', '#4d5b66'],
+  },
+  dark: {
+    ground: '#101214', surface: '#16191c', raised: '#1e2226', line: '#2c3238', text: '#dde2e7', muted: '#9aa4ad', accent: '#4aa3bf', accentHover: '#63b5cf',
+    series: ['#4aa3bf', '#e09a6a', '#a99cf2', '#74c28d', '#e08cb0', '#d0bd5f', '#9aa4ad'],
+  },
+} as const
+
+export const palette = computed(() => PALETTE[theme.value])
+export const naiveTheme = computed<GlobalTheme | null>(() => (theme.value === 'dark' ? darkTheme : null))
+
+export const themeOverrides = computed<GlobalThemeOverrides>(() => {
+  const c = palette.value
+  return {
+    common: {
+      fontFamily: '"Noto Sans SC", "Microsoft YaHei", "PingFang SC", "Noto Sans CJK SC", "Source Han Sans SC", system-ui, sans-serif',
+      fontSize: '13px', fontSizeSmall: '13px', fontSizeMedium: '13px', borderRadius: '4px', heightSmall: '28px', heightMedium: '30px',
+      primaryColor: c.accent, primaryColorHover: c.accentHover, primaryColorPressed: c.accentHover, primaryColorSuppl: c.accent,
+      bodyColor: c.ground, cardColor: c.surface, modalColor: c.raised, popoverColor: c.raised, tableColor: c.surface, inputColor: c.surface,
+      tableHeaderColor: c.ground, borderColor: c.line, dividerColor: c.line, textColorBase: c.text, textColor1: c.text, textColor2: c.text, textColor3: c.muted,
+    },
+    DataTable: { thPaddingSmall: '4px 8px', tdPaddingSmall: '3px 8px' },
+  }
+})
