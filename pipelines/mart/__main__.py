@@ -1,0 +1,131 @@
+"""`python -m pipelines.mart [run | rebuild | digest]`.
+
+run      follow both feeds and answer figures (the default)
+rebuild  empty the tables, read both feeds from the first row to their end, and stop; the service must be stopped
+digest   print a digest of each table, to compare two marts; the service must be stopped
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+import uvicorn
+from dicom_node.client import NodeClient
+from pydantic import ValidationError
+from ris.client import RisClient
+
+from pipelines.mart.access import Door
+from pipelines.mart.app import Service, build
+from pipelines.mart.following import MartFollower
+from pipelines.mart.settings import Settings, unknown_names
+from pipelines.mart.store import BusyError, MartStore
+
+log = structlog.get_logger("mart")
+
+
+def _log_as_json() -> None:
+    """One JSON object a line on stdout; libraries speak from warnings on. Access lines are left out: they repeat every query."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+    )
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stdout, format='{"level": "%(levelname)s", "logger": "%(name)s", "event": "library.warning"}'
+    )
+
+
+def followers_of(settings: Settings, store: MartStore) -> list[MartFollower]:
+    """The two followers, each with the client of its feed."""
+    secret = settings.service_secret_file.read_text().strip()
+    ris = RisClient(settings.ris_url, service=(settings.service_name, secret))
+    node = NodeClient(settings.images_url, ticket=ris.service_ticket)
+    return [
+        MartFollower("records", ris.feed, store, settings.zone),
+        MartFollower("images", node.changes, store, settings.zone),
+    ]
+
+
+def run(settings: Settings, store: MartStore) -> int:
+    """Follow and answer until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    followers = followers_of(settings, store)
+    service = Service(store, Door(settings.ticket_key, store), settings.zone, followers)
+    server = uvicorn.Server(
+        uvicorn.Config(build(service), host="127.0.0.1", port=settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    )
+    # Daemons: a long poll may still wait when the process is asked to end; what it has not written is read again after the start.
+    threads = [threading.Thread(target=follower.run, args=(stop,), name=follower.name, daemon=True) for follower in followers]
+    for thread in threads:
+        thread.start()
+    log.info("mart.started", port=settings.port, positions=store.cursors())
+    try:
+        server.run()
+    finally:
+        stop.set()
+        store.close()
+        log.info("mart.stopped")
+    return 0 if server.started else 1
+
+
+def rebuild(settings: Settings, store: MartStore) -> int:
+    """Read everything again. Killed in the middle, the next start simply goes on reading."""
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    for follower in followers_of(settings, store):
+        follower.rebuild()
+        while not (follower.caught_up.is_set() or stop.is_set()):
+            follower.step()
+        log.info("mart.rebuilt", feed=follower.name, seq=store.position(follower.name))
+    store.close()
+    return 1 if stop.is_set() else 0
+
+
+def digest(_settings: Settings, store: MartStore) -> int:
+    """Print table → digest as one JSON object."""
+    sys.stdout.write(json.dumps(store.digest(), indent=1) + "\n")
+    store.close()
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Settings, MartStore], int]] = {"run": run, "rebuild": rebuild, "digest": digest}
+
+
+def main(arguments: list[str]) -> int:
+    """Entry point: refuses unknown commands and settings in words."""
+    command = arguments[0] if arguments else "run"
+    if command not in COMMANDS or len(arguments) > 1:
+        sys.stderr.write(f"未知命令 / unknown command {' '.join(arguments)!r}.\n{__doc__}")
+        return 2
+    if unknown := unknown_names():
+        sys.stderr.write(f"未知设置 / unknown settings: {', '.join(unknown)}. 请改正或删除 / correct or remove them.\n")
+        return 2
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults = "\n".join(f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        sys.stderr.write(f"设置不完整或不正确 / settings are missing or wrong:\n{faults}\n")
+        return 2
+    _log_as_json()
+    try:
+        store = MartStore(settings.database, settings.timezone)
+    except BusyError as error:
+        sys.stderr.write(f"{error}\n")
+        return 3
+    return COMMANDS[command](settings, store)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""Who asks, and for which rows: the ticket of a request becomes a `Reader` or the request ends here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import Request
+
+from pipelines.mart.figures import Scope
+from pipelines.mart.problems import Problem
+from pipelines.mart.store import MartStore
+from ris.tickets import Ticket, TicketError, TicketVerifier
+
+OPERATION = "statistics.view"
+COOKIE = "hub-ticket"
+BROWSER = "browser"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads, what of, and until when (seconds since 1970) the ticket may be used without asking again."""
+
+    username: str
+    sid: str
+    scope: Scope
+    issued: float
+    until: float
+
+
+class Door:
+    """Checks tickets with the public key of the records service and the revocations the mart has learned from its feed."""
+
+    def __init__(self, key: Path, store: MartStore) -> None:
+        self._store = store
+        # Revocations are asked of the store, where they are in the same transaction as the cursor: a restart forgets none.
+        self._verifier = TicketVerifier(key, self._revoked)
+
+    def _revoked(self, ticket: Ticket) -> bool:
+        return self._store.revoked(ticket.username, ticket.sid, ticket.issued_at)
+
+    def _ticket(self, request: Request) -> tuple[str, bool]:
+        """The compact ticket and whether it came as the browser's cookie."""
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            if scheme.lower() != "bearer" or not value.strip():
+                raise Problem("ticket.invalid")
+            return value.strip(), False
+        cookie = request.cookies.get(COOKIE)
+        if not cookie:
+            raise Problem("ticket.missing")
+        return cookie, True
+
+    def enter(self, request: Request) -> Reader:
+        """The reader of this request: 401 without a live ticket, 403 without the right to statistics."""
+        token, from_cookie = self._ticket(request)
+        try:
+            ticket = self._verifier.verify(token)
+        except TicketError as error:
+            raise Problem("ticket.invalid") from error
+        # A browser's ticket lives in its HttpOnly cookie only: found in a header it was taken out of a browser.
+        if (ticket.kind == BROWSER) is not from_cookie:
+            raise Problem("ticket.invalid")
+        if not ticket.may(OPERATION):
+            raise Problem("right.missing")
+        return Reader(ticket.username, ticket.sid, _scope(ticket.institutions), ticket.issued_at, ticket.expires_at)
+
+    def alive(self, reader: Reader) -> bool:
+        """Whether the ticket still counts now: not expired, and neither account nor session revoked after it was issued."""
+        return time.time() < reader.until and not self._store.revoked(reader.username, reader.sid, reader.issued)
+
+
+def _scope(institutions: tuple[str, ...]) -> Scope:
+    """The scope of a ticket: `*` is all, anything else the institutions named and no other."""
+    return Scope(None if "*" in institutions else frozenset(institutions))

@@ -1,0 +1,78 @@
+"""What each figure counts, in words: shown beside the figure, kept beside the queries that must agree with it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+from zoneinfo import ZoneInfo
+
+
+class Words(TypedDict):
+    """One text in both languages of the pages."""
+
+    zh: str
+    en: str
+
+
+def _days(zone: ZoneInfo) -> Words:
+    return {"zh": f"日期为 {zone.key} 当地日历日。", "en": f"Days are local calendar days of {zone.key}."}
+
+
+def _joined(*parts: Words) -> Words:
+    return {"zh": "".join(part["zh"] for part in parts), "en": " ".join(part["en"] for part in parts)}
+
+
+EXAMS: Words = {
+    "zh": "检查量：所选期间内首幅影像到达的检查数；没有影像的检查按检查完成日计；已取消和尚未检查的预约不计。日均 = 检查量 ÷ 期间的日历天数。",
+    "en": "Exams: exams whose first image arrived within the period; an exam without images counts on the day it was performed; "
+    "cancelled exams and bookings not yet performed do not count. Per day = exams ÷ calendar days of the period.",
+}
+TURNAROUND: Words = {
+    "zh": "报告时效：首幅影像到达至报告签发的分钟数，取期间内的检查中报告已签发者；"
+    "p50 为中位数，p90 为 90% 的检查不超过的时间（线性插值）。"
+    "一次检查有多份报告时取最早签发的一份；已召回的报告视为未签发。待报告 = 期间内尚无签发报告的检查数。",
+    "en": "Turnaround: minutes from the arrival of the first image to the signature of the report, over the exams of the period "
+    "that have a signed report; p50 is the median, p90 the time not exceeded by 90 % (linear interpolation). Of several reports on one exam the first "
+    "signed counts; a recalled report counts as unsigned. Waiting = exams of the period without a signed report.",
+}
+ACCESSES: Words = {
+    "zh": "调阅量：同一人在同一次登录中打开同一检查的影像，无论多少次，计一次；按打开的日期计入期间，按影像所属机构归类。",
+    "en": "Image accesses: a study opened by one person in one login session counts once, however often; counted on the day it was "
+    "opened, under the institution that owns the images.",
+}
+POSITIVE: Words = {
+    "zh": "阳性率：期间内已签发且注明阴阳性的检查中，阳性所占比例。",
+    "en": "Positive rate: share of positive exams among the exams of the period that are signed and marked positive or negative.",
+}
+ROWS: Words = {
+    "zh": "图中数字所含的检查，逐条列出；不含患者姓名和编号。年龄为检查时的天数。",
+    "en": "The exams counted in the figure, one by one; without patients' names or numbers. Age is in days at the time of the exam.",
+}
+
+
+def exams(zone: ZoneInfo) -> Words:
+    """Definition of exam counts."""
+    return _joined(EXAMS, _days(zone))
+
+
+def turnaround(zone: ZoneInfo) -> Words:
+    """Definition of report turnaround."""
+    return _joined(TURNAROUND, _days(zone))
+
+
+def accesses(zone: ZoneInfo) -> Words:
+    """Definition of image accesses."""
+    return _joined(ACCESSES, _days(zone))
+
+
+def overview(zone: ZoneInfo) -> Words:
+    """Definition of the figures row: all of them, and what the change is measured against."""
+    change: Words = {
+        "zh": "变化：与紧接在前、天数相同的期间相比。",
+        "en": "Change: against the period of the same number of days just before.",
+    }
+    return _joined(EXAMS, ACCESSES, TURNAROUND, POSITIVE, change, _days(zone))
+
+
+def rows(zone: ZoneInfo) -> Words:
+    """Definition of the table behind a bar."""
+    return _joined(ROWS, EXAMS, _days(zone))

@@ -1,0 +1,142 @@
+"""What a feed row means for the tables: pure functions from rows to `Changes`.
+
+Only what is counted passes. Names, birth dates, patient numbers and free text of a row stop here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pipelines.mart.store import STATES, Changes
+
+Row = Mapping[str, Any]
+PRIORITIES = frozenset({"stat", "urgent", "routine"})
+
+
+def moment(value: object) -> datetime | None:
+    """ISO 8601 text (a missing offset means UTC) as UTC without a zone, as the tables hold it; nothing for nothing."""
+    if not value:
+        return None
+    read = datetime.fromisoformat(str(value))
+    return read.astimezone(UTC).replace(tzinfo=None) if read.tzinfo else read
+
+
+def local_day(at: datetime | None, zone: ZoneInfo) -> date | None:
+    """Calendar day of a UTC moment in the mart's time zone."""
+    return None if at is None else at.replace(tzinfo=UTC).astimezone(zone).date()
+
+
+def exam(data: Row, zone: ZoneInfo) -> dict[str, Any]:
+    """One row of `exams`. Its day is the day its first image arrived; an exam without images counts on the day it was performed."""
+    times = {state: moment(data.get(state)) for state in STATES}
+    patient = data.get("patient") or {}
+    days = (patient.get("age") or {}).get("days")
+    return {
+        "exam_id": str(data["exam_id"]),
+        "institution": str(data["institution"]["code"]),
+        "modality": str(data.get("modality") or "") or None,
+        "body_part": str(data.get("body_part") or "") or None,
+        "exam_state": data.get("exam_state"),
+        "report_state": data.get("report_state"),
+        "stage": data.get("stage"),
+        "priority": data.get("priority") if data.get("priority") in PRIORITIES else "routine",
+        "complex": bool(data.get("complex")),
+        "scheduled": bool(data.get("scheduled", True)),
+        "sex": str(patient.get("sex") or "") or None,
+        "age_days": int(days) if isinstance(days, int) and 0 <= days < 130 * 366 else None,
+        "images": int(data.get("images") or 0),
+        "positive": data.get("positive"),
+        **times,
+        "day": local_day(times["arrived_at"] or times["performed_at"], zone),
+    }
+
+
+def _exam_changed(changes: Changes, row: Row, zone: ZoneInfo) -> None:
+    data = row["data"]
+    key = (str(data["exam_id"]),)
+    changes.put("exams", key, [exam(data, zone)])
+    studies = sorted({str(uid) for uid in data.get("study_uids") or ()})
+    changes.put("exam_studies", key, [{"exam_id": key[0], "study_uid": uid} for uid in studies])
+
+
+def _report_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
+    data = row["data"]
+    key = (str(data["id"]),)
+    times = {name: moment(data.get(name)) for name in ("created_at", "submitted_at", "signed_at")}
+    changes.put("reports", key, [{"report_id": key[0], "state": data.get("state"), "positive": data.get("positive"), **times}])
+    changes.put(
+        "report_exams", key, [{"report_id": key[0], "exam_id": str(exam_id)} for exam_id in sorted(set(map(str, data["exam_ids"])))]
+    )
+
+
+def _institution_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
+    data = row["data"]
+    code = str(data["code"])
+    changes.put(
+        "institutions",
+        (code,),
+        [{"code": code, "name": data.get("name") or code, "name_en": data.get("name_en") or data.get("name") or code}],
+    )
+
+
+def _account_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
+    data = row["data"]
+    subject = str(data["username"])
+    held = [{"subject": subject, "kind": "account", "not_before": float(data["not_before"])}] if data.get("not_before") else []
+    changes.put("revocations", (subject, "account"), held)
+
+
+def _session_ended(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
+    # a session that has ended never comes back: every ticket of it is dead, whenever it was issued
+    sid = str(row["data"]["sid"])
+    changes.put("revocations", (sid, "session"), [{"subject": sid, "kind": "session", "not_before": math.inf}])
+
+
+def _study_opened(changes: Changes, row: Row, zone: ZoneInfo) -> None:
+    data = row["data"]
+    at = moment(row["at"])
+    key = (str(data["username"]), str(data.get("sid") or ""), str(row["study_uid"]))
+    changes.put(
+        "accesses",
+        key,
+        [
+            {
+                "username": key[0],
+                "sid": key[1],
+                "study_uid": key[2],
+                "institution": row.get("institution"),
+                "opened_at": at,
+                "day": local_day(at, zone),
+            }
+        ],
+    )
+
+
+Reading = Callable[[Changes, Row, ZoneInfo], None]
+# Kinds that are not here are nothing to count; they only move the cursor.
+RECORDS: Mapping[str, Reading] = {
+    "exam.changed": _exam_changed,
+    "report.changed": _report_changed,
+    "institution.changed": _institution_changed,
+    "account.changed": _account_changed,
+    "session.ended": _session_ended,
+}
+IMAGES: Mapping[str, Reading] = {"study.opened": _study_opened}
+SCHEMA_READ = 1
+
+
+def read(kinds: Mapping[str, Reading], rows: Iterable[Row], zone: ZoneInfo) -> Changes:
+    """What a batch means, in its order; a row of a newer schema than we know is refused rather than half understood."""
+    changes = Changes()
+    for row in rows:
+        reading = kinds.get(str(row["kind"]))
+        if reading is None:
+            continue
+        if int(row.get("schema", 1)) > SCHEMA_READ:
+            raise ValueError(f"row {row['seq']} has schema {row['schema']}; this version of the mart reads up to {SCHEMA_READ}")
+        reading(changes, row, zone)
+    return changes
