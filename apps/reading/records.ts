@@ -1,0 +1,203 @@
+/**
+ * What the desk knows of the records service (docs/interfaces.md §4): the shapes of its answers and one typed function per address.
+ * Nothing else in this folder spells an address of ris.
+ */
+
+import { type Api, IMAGES, type Problem, RIS } from '../desk/shell'
+
+export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
+export type Priority = 'stat' | 'urgent' | 'routine'
+export type View = 'all' | 'to_write' | 'to_review' | 'mine' | 'stat' | 'unscheduled' | 'done'
+export type Action = 'submit' | 'review' | 'return' | 'sign' | 'recall' | 'addendum'
+
+export interface Person { username: string; name: string }
+export interface Age { value: number; unit: 'Y' | 'M' | 'D'; days: number }
+
+export interface Row {
+  exam_id: string
+  version: number
+  accession: string | null
+  institution: { code: string; name: string; name_en: string | null }
+  patient: {
+    id: string
+    patient_id: string
+    name: string
+    pinyin: string | null
+    sex: string | null
+    birth_date: string | null
+    age: Age | null
+  }
+  modality: string | null
+  description: string | null
+  body_part: string | null
+  exam_state: string
+  report_state: string | null
+  stage: Stage
+  priority: Priority
+  complex: boolean
+  scheduled: boolean
+  unscheduled_reason: { code: string; zh: string; en: string } | null
+  study_uids: string[]
+  images: number
+  ordered_at: string | null
+  performed_at: string | null
+  arrived_at: string | null
+  waiting_since: string | null
+  report_id: string | null
+  author: Person | string | null
+  reviewer: Person | string | null
+  positive: boolean | null
+  mine: boolean
+}
+
+export interface Study {
+  study_uid: string
+  modality: string | null
+  description: string | null
+  instances: number
+  series: number
+  study_date: string | null
+}
+
+export interface Exam extends Row {
+  clinical: { history: string | null; diagnosis: string | null; question: string | null; allergy: string | null } | null
+  technician_message: string | null
+  studies: Study[]
+  reports: { id: string; state: string }[]
+  priors: Row[]
+}
+
+export interface Text { findings: string; impression: string; positive: boolean | null }
+
+export interface Report extends Text {
+  id: string
+  version: number
+  state: string
+  exam_ids: string[]
+  author: Person | null
+  reviewer: Person | null
+  return_reason: string | null
+  actions: string[]
+  signed_at: string | null
+  updated_at: string
+  history: HistoryEntry[]
+}
+
+export interface HistoryEntry { at: string; by: Person | string | null; action: string; reason?: string | null }
+export interface ReportVersion extends Text { version: number; at: string; by: Person | string | null; action?: string | null; state?: string | null }
+
+export interface Template {
+  id: string
+  name: string
+  modality: string | null
+  body_part: string | null
+  findings: string
+  impression: string
+  public: boolean
+}
+
+export interface WorklistQuery {
+  view: View
+  q?: string
+  modality?: string
+  institution?: string
+  date_from?: string
+  date_to?: string
+  limit?: number
+}
+export interface WorklistPage { rows: Row[]; counts: Partial<Record<View, number>>; seq: number }
+
+/** The service or the way to it is away; the same request may succeed later. */
+export function unreachable(problem: Problem): boolean {
+  return problem.status === 0 || problem.status === 401 || problem.status === 429 || problem.status >= 500
+}
+
+
+/** Typed functions over the records and images services. Addresses of things a browser loads by itself are methods too. */
+export class Records {
+  constructor(private readonly api: Api) {}
+
+  worklist(query: WorklistQuery): Promise<WorklistPage> {
+    return this.api.get(`${RIS}/worklist`, { query: { ...query } })
+  }
+
+  exam(id: string): Promise<Exam> {
+    return this.api.get(`${RIS}/exams/${encodeURIComponent(id)}`)
+  }
+
+  summary(studyUid: string): Promise<Summary> {
+    return this.api.get(`${IMAGES}/studies/${encodeURIComponent(studyUid)}/summary`)
+  }
+
+  openReport(examIds: string[]): Promise<Report> {
+    return this.api.post(`${RIS}/reports`, { exam_ids: examIds })
+  }
+
+  report(id: string): Promise<Report> {
+    return this.api.get(`${RIS}/reports/${encodeURIComponent(id)}`)
+  }
+
+  /** One try only: the autosave has its own rhythm of trying again. */
+  saveDraft(id: string, version: number, text: Text): Promise<{ version: number; saved_at: string }> {
+    const { findings, impression, positive } = text
+    return this.api.put(`${RIS}/reports/${encodeURIComponent(id)}/draft`, { version, findings, impression, positive }, { retry: false, timeout: 8000 })
+  }
+
+  /** `key` makes a repeated click or a repeated delivery one act (Idempotency-Key). */
+  transition(id: string, action: string, version: number, key: string, more: Partial<Text> & { reason?: string } = {}): Promise<Report> {
+    return this.api.post(`${RIS}/reports/${encodeURIComponent(id)}/transitions`, { action, version, ...more }, { idempotencyKey: key })
+  }
+
+  async versions(id: string): Promise<ReportVersion[]> {
+    return listOf(await this.api.get<Listed<ReportVersion>>(`${RIS}/reports/${encodeURIComponent(id)}/versions`))
+  }
+
+  async templates(filter: { modality?: string; body_part?: string; q?: string }): Promise<Template[]> {
+    return listOf(await this.api.get<Listed<Template>>(`${RIS}/templates`, { query: filter }))
+  }
+
+  saveTemplate(template: Omit<Template, 'id'>): Promise<Template> {
+    return this.api.post(`${RIS}/templates`, template)
+  }
+
+  pdfAddress(id: string, version: number): string {
+    return `${RIS}/reports/${encodeURIComponent(id)}/pdf?version=${version}`
+  }
+
+  thumbnailAddress(studyUid: string, seriesUid: string): string {
+    return `${IMAGES}/dicom-web/studies/${studyUid}/series/${seriesUid}/thumbnail`
+  }
+}
+
+type Listed<T> = T[] | { rows: T[] }
+
+function listOf<T>(answer: Listed<T>): T[] {
+  return Array.isArray(answer) ? answer : answer.rows
+}
+
+export interface SeriesSummary {
+  series_uid: string
+  number: number | null
+  modality: string | null
+  description: string | null
+  body_part: string | null
+  instances: number
+  frames: number
+  middle_instance: string | null
+  renderable: boolean
+  warnings: string[]
+}
+export interface Summary {
+  study_uid: string
+  institution: string
+  description: string | null
+  study_date: string | null
+  patient: Record<string, unknown>
+  series: SeriesSummary[]
+}
+
+/** Display name of a person field, which ris gives as `{username, name}`; older rows may carry the bare name. */
+export function personName(person: Person | string | null | undefined): string {
+  if (!person) return ''
+  return typeof person === 'string' ? person : person.name || person.username
+}

@@ -1,0 +1,35 @@
+/** What the desk's components reach by injection: services, the signed-in person, language, connection, the kernel. */
+import { inject, type InjectionKey, type Ref } from 'vue'
+
+import type { Me } from '../desk/shell'
+import type { DraftStore } from './draftStore'
+import type { Records, Row } from './records'
+import type { ViewerPort } from './viewerPort'
+import { say, type Lang, type Word } from './words'
+
+/** One question to the kernel; rejected when it is not there or does not answer within `limit` ms. */
+export type AskKernel = <T>(question: { type: string; [key: string]: unknown }, limit?: number) => Promise<T>
+
+export interface Services {
+  records: Records
+  drafts: DraftStore
+  /** Null until ris has said who this is; no right is assumed meanwhile. */
+  me: Ref<Me | null>
+  lang: Ref<Lang>
+  /** False while the link to ris is down or the session has ended: acts are blocked, typing goes on. */
+  connected: Ref<boolean>
+  ask: AskKernel
+  /** Live worklist rows after `since`; the function ends the subscription. */
+  follow(onRow: (row: Row) => void, since: () => number): () => void
+  viewer: ViewerPort
+}
+
+export const SERVICES: InjectionKey<Services> = Symbol('reading services')
+
+export type Translate = (word: Word, values?: Record<string, string | number>) => string
+
+export function useServices(): Services & { t: Translate } {
+  const services = inject(SERVICES)
+  if (!services) throw new Error('the reading desk was mounted without its services')
+  return { ...services, t: (word, values) => say(services.lang.value, word, values) }
+}
