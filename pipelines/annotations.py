@@ -1,0 +1,62 @@
+"""Annotations: what the node must know of the records, so that it can decide about images without asking anybody.
+
+records feed → `POST /annotations` of the node. Tables written here:
+
+* `report_state` – key study UID → `{report_state, exam_state, exam_id, stage}`: newest state of the exam the study belongs to;
+* `grants` – key study UID → `{institutions: [code]}`: hospitals beside the sending one that may read it (the exam's institution,
+  when a study was linked by hand to an exam of another hospital);
+* `revocations` – key username → `{not_before}` (tickets made before are dead), and key `sid:<session>` → `{ended_at}`.
+
+The version of an annotation is the seq of the row it comes from: told twice or late, an older one never wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from pipelines.following import Feed, Follower, Row, SqliteCursors
+
+Annotation = dict[str, Any]
+
+
+class Annotated(Protocol):
+    """The door of the node that this follower needs."""
+
+    def annotate(self, rows: Sequence[Annotation]) -> object:
+        """`POST /annotations` `{rows: [{table, key, version, data|null}]}`."""
+
+
+def annotations_of(row: Row) -> Iterator[Annotation]:
+    """Yield what one row of the records feed means for the node."""
+    kind, version, data = row["kind"], row["seq"], row["data"]
+    if kind == "exam.changed":
+        state = {name: data.get(name) for name in ("exam_id", "exam_state", "report_state", "stage")}
+        for study_uid in data.get("study_uids") or ():
+            yield {"table": "report_state", "key": study_uid, "version": version, "data": state}
+    elif kind == "study.linked":
+        yield {"table": "grants", "key": data["study_uid"], "version": version, "data": {"institutions": [row["institution"]]}}
+    elif kind == "account.changed" and data.get("not_before") is not None:
+        yield {"table": "revocations", "key": data["username"], "version": version, "data": {"not_before": data["not_before"]}}
+    elif kind == "session.ended":
+        yield {"table": "revocations", "key": f"sid:{data['sid']}", "version": version, "data": {"ended_at": row["at"]}}
+
+
+def newest_annotations(rows: Sequence[Row]) -> list[Annotation]:
+    """Return the annotations of a batch, only the newest of each (table, key)."""
+    newest = {(made["table"], made["key"]): made for row in rows for made in annotations_of(row)}
+    return list(newest.values())
+
+
+class Annotations(Follower):
+    """Keeps the node's tables level with the records."""
+
+    def __init__(self, feed: Feed, cursors: SqliteCursors, node: Annotated, **settings: Any) -> None:
+        super().__init__("annotations", feed, cursors, retry_aside=True, **settings)
+        self.node = node
+
+    def apply(self, rows: Sequence[Row]) -> None:
+        """Write the newest annotations of these rows to the node."""
+        made = newest_annotations(rows)
+        if made:
+            self.node.annotate(made)
