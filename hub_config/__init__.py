@@ -1,0 +1,1 @@
+"""The front door: settings, secrets, process tree, JupyterHub configuration. The only place where the parts meet."""

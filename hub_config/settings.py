@@ -1,0 +1,123 @@
+"""Settings of the whole hub, read once by the supervisor.
+
+Every setting is an environment variable of the same name; `HUB_SETTINGS` may name a TOML file with the same names in lower case
+(the environment wins). Unknown names are errors, so that a misspelt setting is never silently ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+"""Folder of the project: where node_modules, apps/dist and the default data folder are."""
+
+OWN_PREFIXES = ("HUB_", "DICOM_")
+FOREIGN_NAMES = frozenset({"HUB_SETTINGS", "HUB_CORPUS"})
+
+
+class SettingsFault(Exception):
+    """A setting is wrong; the text says which one, why, and what to do (zh first)."""
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Ports not named here are free ones on 127.0.0.1, chosen at each start."""
+
+    model_config = SettingsConfigDict(extra="forbid", case_sensitive=False)
+
+    hub_port: int = Field(default=8000, ge=1, le=65535, description="the one public HTTP(S) port")
+    hub_host: str = Field(default="127.0.0.1", description="address the public port listens on; 0.0.0.0 opens it to the network")
+    hub_public_name: str = Field(default="", description="host name users type, when it is not hub_host")
+    hub_tls_cert: Path | None = Field(default=None, description="PEM certificate (chain); with hub_tls_key the public port speaks https")
+    hub_tls_key: Path | None = Field(default=None, description="PEM private key of hub_tls_cert")
+    hub_database: str = Field(default="", description="SQLAlchemy URL of the records; empty: SQLite in the data folder")
+    hub_login_tries: int = Field(default=5, ge=1, le=100, description="wrong passwords until an account is locked")
+    hub_lock_minutes: int = Field(default=15, ge=1, le=1440, description="how long a locked account stays locked")
+    hub_login_hours: int = Field(default=12, ge=1, le=72, description="how long a login lasts at most")
+    dicom_port: int = Field(default=11112, ge=1, le=65535, description="port of the DICOM node")
+    dicom_host: str = Field(default="127.0.0.1", description="address the DICOM port listens on")
+    dicom_aet: str = Field(default="HUB", pattern=r"^[A-Z0-9_]{1,16}$", description="called AE title of the node")
+    data_dir: Path = Field(default=ROOT / "var", description="folder with everything that must be kept")
+    demo: bool = Field(default=True, description="1: make demo hospitals, users and studies at the first start")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `read_settings` hands over counts: it has already merged file and environment and looked for unknown names."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        if (self.hub_tls_cert is None) != (self.hub_tls_key is None):
+            raise ValueError("HUB_TLS_CERT and HUB_TLS_KEY belong together: give both or none")
+        for path in (self.hub_tls_cert, self.hub_tls_key):
+            if path is not None and not path.is_file():
+                raise ValueError(f"there is no file {path}")
+        if self.hub_port == self.dicom_port:
+            raise ValueError("HUB_PORT and DICOM_PORT are the same number")
+        self.data_dir = self.data_dir.expanduser().absolute()
+        return self
+
+    @property
+    def tls(self) -> bool:
+        """Whether the public port speaks https."""
+        return self.hub_tls_cert is not None
+
+    @property
+    def public_url(self) -> str:
+        """What a user types, without a trailing slash."""
+        name = self.hub_public_name or ("localhost" if self.hub_host in {"127.0.0.1", "0.0.0.0", "::"} else self.hub_host)
+        scheme, usual = ("https", 443) if self.tls else ("http", 80)
+        return f"{scheme}://{name}" if self.hub_port == usual else f"{scheme}://{name}:{self.hub_port}"
+
+    @property
+    def records_database(self) -> str:
+        """SQLAlchemy URL of the records database."""
+        return self.hub_database or f"sqlite:///{self.data_dir / 'ris' / 'records.sqlite'}"
+
+    @property
+    def devices(self) -> Path:
+        """JSON file of the node's known devices."""
+        return self.data_dir / ("demo-devices.json" if self.demo else "devices.json")
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings from environment and settings file; `SettingsFault` names every wrong one."""
+    environment = os.environ if environment is None else environment
+    names = set(Settings.model_fields)
+    values: dict[str, Any] = {}
+    file = environment.get("HUB_SETTINGS")
+    if file:
+        try:
+            values.update(tomllib.loads(Path(file).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as fault:
+            raise SettingsFault(f"设置文件无法读取：{file}（{fault}）/ cannot read the settings file {file}: {fault}") from fault
+    known = {name.upper(): name for name in names}
+    for name, value in environment.items():
+        if name in known:
+            if value != "":
+                values[known[name]] = value
+        elif name.startswith(OWN_PREFIXES) and name not in FOREIGN_NAMES:
+            wanted = ", ".join(sorted(known))
+            raise SettingsFault(f"未知设置 {name}；可用的设置 / unknown setting {name}; known ones: {wanted}")
+    try:
+        return Settings(**values)
+    except ValidationError as fault:
+        lines = []
+        for error in fault.errors():
+            where = ".".join(str(part) for part in error["loc"]).upper() or "设置 / settings"
+            lines.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
+        raise SettingsFault("设置有误 / wrong settings: " + "; ".join(lines)) from fault
