@@ -1,20 +1,5 @@
-/** The stages a worklist row can be in: their order, icon and colour. The word is always shown with them (never colour alone). */
+/** Which stages a worklist row can be in, and to which view a row belongs. */
 import type { Row, Stage, View } from './records'
-
-export interface StageLook { icon: string; colour: string }
-
-/** Colours keep 4.5:1 on the desk's background and differ in brightness too, so that colour-blind readers see them apart. */
-export const STAGE_LOOK: Record<Stage, StageLook> = {
-  booked: { icon: '○', colour: '#8a93a0' },
-  arriving: { icon: '⇣', colour: '#7fb2e5' },
-  to_write: { icon: '●', colour: '#5aa9ff' },
-  writing: { icon: '✎', colour: '#b9a3ff' },
-  to_review: { icon: '◆', colour: '#f0c14b' },
-  in_review: { icon: '◈', colour: '#f0c14b' },
-  returned: { icon: '↩', colour: '#ff9f5a' },
-  signed: { icon: '✓', colour: '#62c08a' },
-  cancelled: { icon: '✕', colour: '#8a93a0' },
-}
 
 const TO_WRITE: readonly Stage[] = ['arriving', 'to_write', 'writing', 'returned']
 const TO_REVIEW: readonly Stage[] = ['to_review', 'in_review']

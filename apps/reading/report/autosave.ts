@@ -13,6 +13,7 @@ export type SaveState =
   | { kind: 'dirty' }
   | { kind: 'saving' }
   | { kind: 'saved'; at: string }
+  | { kind: 'held' }
   | { kind: 'kept'; problem: Problem | null }
   | { kind: 'refused'; problem: Problem }
   | { kind: 'conflict'; mine: Text; theirs: Report }
@@ -70,7 +71,7 @@ export class Autosave {
   async flush(): Promise<boolean> {
     this.stopTimer()
     if (this.running) await this.running
-    if (this.unsaved && !this.composing && this.state.kind !== 'conflict') await this.send()
+    if (this.unsaved && !this.composing && this.state.kind !== 'conflict' && this.state.kind !== 'held') await this.send()
     if (this.unsaved && this.running) await this.running
     return !this.unsaved
   }
@@ -78,6 +79,24 @@ export class Autosave {
   /** The link is back: what could not be sent is sent at once. */
   reconnected(): void {
     if (this.unsaved && this.state.kind === 'kept') this.schedule(0)
+  }
+
+  /** Text that travels with a later act (a reviewer's changes go with the signature): only kept on this machine. */
+  hold(text: Text): void {
+    this.latest = { ...text }
+    this.unsaved = true
+    this.keepLocally(this.latest)
+    if (this.state.kind === 'conflict') this.set({ ...this.state, mine: this.latest })
+    else this.set({ kind: 'held' })
+  }
+
+  /** Two texts stand against each other for a reason found elsewhere (an act refused, a kept text with an older base). */
+  conflict(mine: Text, theirs: Report): void {
+    this.stopTimer()
+    this.latest = { ...mine }
+    this.unsaved = true
+    this.keepLocally(this.latest)
+    this.set({ kind: 'conflict', mine: this.latest, theirs })
   }
 
   /** The writer chose between the two texts of a conflict; `text` is what shall stand now. */

@@ -1,0 +1,128 @@
+/** The case on the reading screen: its row, details, series, and the series in the viewer. The viewer is told first, everything else follows. */
+import { computed, reactive, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
+
+import { asProblem, type Problem } from '../../desk/shell'
+import type { Exam, Row, SeriesSummary, Summary } from '../records'
+import { firstSeries, sortedSeries, type CaseCache } from './caseCache'
+
+export interface StudyEntry { study_uid: string; summary: Summary | null; problem: Problem | null }
+export interface Shown { studyUid: string; seriesUid: string }
+
+export interface OpenCase {
+  row: ShallowRef<Row | null>
+  exam: ShallowRef<Exam | null>
+  problem: ShallowRef<Problem | null>
+  studies: ComputedRef<StudyEntry[]>
+  shown: Ref<Shown | null>
+  /** Exams (priors) whose series are unfolded in the strip. */
+  unfolded: ReadonlySet<string>
+  open(row: Row): void
+  update(row: Row): void
+  close(): void
+  choose(studyUid: string, seriesUid: string): void
+  unfold(prior: Row): void
+  series(studyUid: string): SeriesSummary[]
+  step(by: 1 | -1): void
+}
+
+export interface CaseParts {
+  cache: CaseCache
+  show(shown: Shown): void
+  clear(): void
+}
+
+export function useCase(parts: CaseParts): OpenCase {
+  const row = shallowRef<Row | null>(null)
+  const exam = shallowRef<Exam | null>(null)
+  const problem = shallowRef<Problem | null>(null)
+  const shown = ref<Shown | null>(null)
+  const summaries = reactive(new Map<string, { summary: Summary | null; problem: Problem | null }>())
+  const unfolded = reactive(new Set<string>())
+
+  const studies = computed(() => (row.value?.study_uids ?? []).map((uid) => ({ study_uid: uid, summary: null, problem: null, ...summaries.get(uid) })))
+
+  function choose(studyUid: string, seriesUid: string): void {
+    if (shown.value?.studyUid === studyUid && shown.value.seriesUid === seriesUid) return
+    shown.value = { studyUid, seriesUid }
+    parts.show(shown.value)
+  }
+
+  function showFirst(summary: Summary): void {
+    if (shown.value) return
+    const first = firstSeries(summary)
+    if (first) choose(summary.study_uid, first.series_uid)
+  }
+
+  function fetchSummary(uid: string, of: Row, wanted: boolean): void {
+    const ready = parts.cache.summaries.peek(uid)
+    if (ready) {
+      summaries.set(uid, { summary: ready, problem: null })
+      if (wanted) showFirst(ready)
+    }
+    parts.cache.summaries.get(uid).then(
+      (summary) => {
+        if (row.value?.exam_id !== of.exam_id) return
+        summaries.set(uid, { summary, problem: null })
+        if (wanted) showFirst(summary)
+      },
+      (error: unknown) => {
+        if (row.value?.exam_id === of.exam_id && !summaries.get(uid)?.summary) summaries.set(uid, { summary: null, problem: asProblem(error) })
+      },
+    )
+  }
+
+  function open(next: Row): void {
+    row.value = next
+    shown.value = null
+    problem.value = null
+    summaries.clear()
+    unfolded.clear()
+    next.study_uids.forEach((uid) => fetchSummary(uid, next, true))
+    if (!shown.value) parts.clear()
+    exam.value = parts.cache.exams.peek(next.exam_id)
+    fetchExam(next)
+  }
+
+  function fetchExam(of: Row): void {
+    parts.cache.exams.get(of.exam_id).then(
+      (found) => {
+        if (row.value?.exam_id === of.exam_id) exam.value = found
+      },
+      (error: unknown) => {
+        if (row.value?.exam_id === of.exam_id && !exam.value) problem.value = asProblem(error)
+      },
+    )
+  }
+
+  /** A live change of the open case: new images and details come in, what is shown stays. */
+  function update(next: Row): void {
+    const before = row.value
+    if (!before || before.exam_id !== next.exam_id || next.version < before.version) return
+    row.value = next
+    fetchExam(next)
+    for (const uid of next.study_uids) if (!summaries.has(uid) || before.images !== next.images) fetchSummary(uid, next, true)
+  }
+
+  function unfold(prior: Row): void {
+    if (unfolded.delete(prior.exam_id)) return
+    unfolded.add(prior.exam_id)
+    if (row.value) for (const uid of prior.study_uids) fetchSummary(uid, row.value, false)
+  }
+
+  function series(uid: string): SeriesSummary[] {
+    const summary = summaries.get(uid)?.summary
+    return summary ? sortedSeries(summary) : []
+  }
+
+  /** The series before or after the shown one, within the case. */
+  function step(by: 1 | -1): void {
+    const all = studies.value.flatMap((study) => series(study.study_uid).filter((each) => each.renderable).map((each) => ({ studyUid: study.study_uid, seriesUid: each.series_uid })))
+    const next = all[all.findIndex((each) => each.seriesUid === shown.value?.seriesUid) + by]
+    if (next) choose(next.studyUid, next.seriesUid)
+  }
+
+  return {
+    row, exam, problem, studies, shown, unfolded, open, update, choose, unfold, series, step,
+    close: () => void (row.value = exam.value = shown.value = null),
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * One case's report while it is open: its text, its saving, what the signed-in person may do with it.
+ *
+ * Opening a case writes nothing: the draft is made in ris with the first change. Every case has its own session, so that a save that is
+ * still on its way when the doctor goes to the next case ends in the right report.
+ */
+import { computed, reactive, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
+
+import { asProblem, idempotencyKey, Problem, type Me } from '../../desk/shell'
+import { draftKey, type DraftStore } from '../draftStore'
+import { unreachable, type Records, type Report, type Row, type Text } from '../records'
+import { Autosave, type SaveState } from './autosave'
+
+export type Mode = 'write' | 'review' | 'read'
+
+export interface ReportSession {
+  readonly row: Row
+  report: ShallowRef<Report | null>
+  text: Text
+  status: Ref<'loading' | 'ready' | 'failed'>
+  problem: Ref<Problem | null>
+  save: Ref<SaveState>
+  restored: Ref<boolean>
+  acting: Ref<boolean>
+  /** write: autosaved to ris; review: changes travel with the signature; read: nothing can be typed. */
+  mode: ComputedRef<Mode>
+  load(): Promise<void>
+  input(): void
+  set(text: Text): void
+  compositionStart(): void
+  compositionEnd(): void
+  flush(): Promise<boolean>
+  act(action: string, reason?: string): Promise<Report>
+  resolve(text: Text): void
+  reconnected(): void
+  /** Another place changed the report (live row): take the new state if nothing here is unsaved. */
+  refresh(): Promise<void>
+  dispose(): void
+}
+
+export interface SessionParts {
+  records: Pick<Records, 'report' | 'openReport' | 'saveDraft' | 'transition'>
+  drafts: DraftStore
+  me: Ref<Me | null>
+}
+
+const EMPTY: Text = { findings: '', impression: '', positive: null }
+
+export function textOf(source: Text): Text {
+  return { findings: source.findings ?? '', impression: source.impression ?? '', positive: source.positive ?? null }
+}
+
+export function sameText(a: Text, b: Text): boolean {
+  return (a.findings ?? '') === (b.findings ?? '') && (a.impression ?? '') === (b.impression ?? '') && (a.positive ?? null) === (b.positive ?? null)
+}
+
+/** Actions of Report.actions that let the text be changed by drafts. */
+const DRAFTING = ['draft', 'edit', 'submit']
+
+export function reportSession(parts: SessionParts, row: Row): ReportSession {
+  const report = shallowRef<Report | null>(null)
+  const text = reactive<Text>({ ...EMPTY })
+  const status = ref<'loading' | 'ready' | 'failed'>('loading')
+  const problem = ref<Problem | null>(null)
+  const save = ref<SaveState>({ kind: 'clean' })
+  const restored = ref(false)
+  const acting = ref(false)
+  const key = (): string => draftKey(parts.me.value?.username ?? '', row.exam_id)
+  let keys: { action: string; version: number; key: string } | null = null
+
+  const mode = computed<Mode>(() => {
+    if (status.value !== 'ready') return 'read'
+    const current = report.value
+    if (!current) {
+      const free = !row.report_id && !['signed', 'cancelled', 'booked'].includes(row.stage)
+      return free && parts.me.value?.operations.includes('report.write') ? 'write' : 'read'
+    }
+    if (DRAFTING.some((name) => current.actions.includes(name))) return 'write'
+    return current.actions.includes('sign') ? 'review' : 'read'
+  })
+
+  const autosave = new Autosave({
+    write,
+    keep: (value) => parts.drafts.put({ ...value, key: key(), base: report.value?.version ?? null, at: new Date().toISOString() }),
+    forget: () => parts.drafts.remove(key()),
+    changed: (state) => void (save.value = state),
+  })
+
+  async function write(value: Text): Promise<{ saved_at: string }> {
+    report.value ??= await parts.records.openReport([row.exam_id])
+    const current = report.value
+    try {
+      const saved = await parts.records.saveDraft(current.id, current.version, value)
+      report.value = { ...current, ...value, version: saved.version, updated_at: saved.saved_at }
+      return saved
+    } catch (error) {
+      // The answer to an earlier try may have been lost: what ris holds is what was sent then.
+      const theirs = error instanceof Problem && error.status === 409 ? (error.extra['current'] as Report | undefined) : undefined
+      if (!theirs || !sameText(theirs, value)) throw error
+      report.value = { ...current, ...theirs }
+      return { saved_at: theirs.updated_at }
+    }
+  }
+
+  function show(value: Text): void {
+    Object.assign(text, textOf(value))
+  }
+
+  async function load(): Promise<void> {
+    status.value = 'loading'
+    try {
+      const [found, kept] = await Promise.all([row.report_id ? parts.records.report(row.report_id) : null, parts.drafts.get(key())])
+      report.value = found
+      show(found ?? EMPTY)
+      status.value = 'ready'
+      problem.value = null
+      if (!kept || mode.value === 'read' || sameText(kept, found ?? EMPTY)) {
+        if (kept && mode.value !== 'read') await parts.drafts.remove(key())
+        return
+      }
+      restored.value = true
+      if (!found || kept.base === found.version) {
+        show(kept)
+        input()
+      } else {
+        show(kept)
+        autosave.conflict(textOf(kept), found)
+      }
+    } catch (error) {
+      problem.value = asProblem(error)
+      status.value = 'failed'
+    }
+  }
+
+  function input(): void {
+    if (mode.value === 'write') autosave.edit(textOf(text))
+    else if (mode.value === 'review') autosave.hold(textOf(text))
+  }
+
+  async function act(action: string, reason?: string): Promise<Report> {
+    if (acting.value) throw new Error('an act is on its way')
+    acting.value = true
+    try {
+      if (mode.value === 'write' && !report.value) report.value = await parts.records.openReport([row.exam_id])
+      if (mode.value === 'write' && !(await autosave.flush())) {
+        if (save.value.kind === 'kept' || save.value.kind === 'refused') throw save.value.problem ?? asProblem(new TypeError('network'))
+        throw asProblem(new Error('unsaved'))
+      }
+      const current = report.value
+      if (!current) throw asProblem(new Error('no report'))
+      // A repeated click on the same version is the same act; only a new version or another act gets a new key.
+      if (keys?.action !== action || keys.version !== current.version) keys = { action, version: current.version, key: idempotencyKey() }
+      const carries = action === 'sign' && mode.value === 'review' && !sameText(text, current)
+      const more = { ...(reason ? { reason } : {}), ...(carries ? textOf(text) : {}) }
+      const answer = await parts.records.transition(current.id, action, current.version, keys.key, more)
+      const keepEdits = action === 'review' && !sameText(text, current)
+      report.value = answer
+      if (keepEdits) input()
+      else {
+        show(answer)
+        autosave.accept()
+      }
+      return answer
+    } catch (error) {
+      const failure = asProblem(error)
+      const theirs = failure.status === 409 ? (failure.extra['current'] as Report | undefined) : undefined
+      if (theirs?.id && !sameText(theirs, text) && mode.value !== 'read') autosave.conflict(textOf(text), theirs)
+      else if (failure.status === 409) void refresh()
+      if (!unreachable(failure)) keys = null
+      throw failure
+    } finally {
+      acting.value = false
+    }
+  }
+
+  async function refresh(): Promise<void> {
+    const id = report.value?.id ?? row.report_id
+    if (!id || acting.value || autosave.hasUnsaved || status.value !== 'ready') return
+    try {
+      const found = await parts.records.report(id)
+      if (autosave.hasUnsaved || acting.value || (report.value && found.version < report.value.version)) return
+      report.value = found
+      if (!sameText(found, text)) show(found)
+    } catch {
+      // The text on the screen stays; the next change or act will say what is wrong.
+    }
+  }
+
+  return {
+    row, report, text, status, problem, save, restored, acting, mode,
+    load, input, act, refresh,
+    set: (value) => {
+      show(value)
+      input()
+    },
+    compositionStart: () => autosave.compositionStart(),
+    compositionEnd: () => autosave.compositionEnd(),
+    flush: () => autosave.flush(),
+    resolve: (value) => {
+      if (save.value.kind !== 'conflict') return
+      report.value = save.value.theirs.actions ? save.value.theirs : { ...(report.value as Report), ...save.value.theirs }
+      show(value)
+      if (sameText(value, save.value.theirs)) autosave.accept()
+      else if (mode.value === 'review') {
+        autosave.accept()
+        input()
+      } else autosave.resolve(textOf(value))
+    },
+    reconnected: () => autosave.reconnected(),
+    dispose: () => autosave.dispose(),
+  }
+}
