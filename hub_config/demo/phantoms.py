@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    UID,
     CTImageStorage,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
@@ -59,9 +60,15 @@ class Subject:
     taken: datetime = field(default_factory=lambda: datetime(2026, 1, 5, 9, 30))  # noqa: DTZ001 - DICOM local time
     institution: str = ""
     station: str = ""
+    uid_seed: str = ""
+    """UIDs follow from it (and from the rest of the subject): the same seed makes the same UIDs again."""
 
 
-def _begin(subject: Subject, sop_class: str, modality: str, seed: str) -> FileDataset:
+def _key(kind: str, seed: int, subject: Subject) -> str:
+    return f"{kind}/{seed}/{subject.uid_seed}/{subject.patient_id}/{subject.taken.isoformat()}"
+
+
+def _begin(subject: Subject, sop_class: UID, modality: str, seed: str) -> FileDataset:
     """Data set with the patient and study of `subject`; study and series UIDs follow from `seed`."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
@@ -127,7 +134,7 @@ def chest_ct(subject: Subject, seed: int = 7, slices: int = 120, size: int = 512
     row = round((MARKER_Y - first) / step)
     model = ChestModel(at, at, seed)
     rng = np.random.default_rng(seed)
-    key = f"chest-ct/{seed}/{subject.patient_id}/{subject.taken.isoformat()}"
+    key = _key("chest-ct", seed, subject)
     frame = generate_uid(entropy_srcs=[key, "frame"])
     gap = CT_SLICE_STEP * 120 / slices
     for index in range(slices):
@@ -179,7 +186,7 @@ def chest_film(subject: Subject, seed: int = 7) -> FileDataset:
     for dot_row, dot_column in FILM_MARKERS:
         rr, cc = np.ogrid[: fine.shape[0], : fine.shape[1]]
         shade[(rr - dot_row) ** 2 + (cc - dot_column) ** 2 <= 16] = 4000.0
-    key = f"chest-film/{seed}/{subject.patient_id}/{subject.taken.isoformat()}"
+    key = _key("chest-film", seed, subject)
     made = _begin(subject, DigitalXRayImageStorageForPresentation, "DX", key)
     made.ImageType = ["ORIGINAL", "PRIMARY"]
     made.PresentationIntentType = "FOR PRESENTATION"
@@ -216,7 +223,7 @@ def head_mr(subject: Subject, seed: int = 7) -> Iterator[FileDataset]:
     across = (np.arange(256, dtype=np.float32) - 127.5) * step
     y, z = across[None, :], -across[:, None]
     rng = np.random.default_rng(seed)
-    key = f"head-mr/{seed}/{subject.patient_id}/{subject.taken.isoformat()}"
+    key = _key("head-mr", seed, subject)
     frame = generate_uid(entropy_srcs=[key, "frame"])
     for index in range(MR_SLICES):
         x = (index - (MR_SLICES - 1) / 2) * MR_STEP
@@ -275,7 +282,7 @@ def bowel_ultrasound(subject: Subject, seed: int = 7, frames: int = 24) -> FileD
             echo = np.where(away < limit, level, echo)
         echo = _soften(echo.astype(np.float32)) * speckle * np.exp(-rr / 900.0)
         loop[number] = np.where(fan, np.clip(echo, 0, 255), 0).astype(np.uint8)
-    key = f"bowel-us/{seed}/{subject.patient_id}/{subject.taken.isoformat()}"
+    key = _key("bowel-us", seed, subject)
     made = _begin(subject, UltrasoundMultiFrameImageStorage, "US", key)
     made.ImageType = ["ORIGINAL", "PRIMARY", "ABDOMINAL"]
     made.SeriesDescription, made.BodyPartExamined = "腹部肠管", "ABDOMEN"
