@@ -190,7 +190,9 @@ EXAMINATIONS: tuple[Examination, ...] = (
         history="右股骨疼痛 1 月", diagnosis="骨肿瘤？",
     ),
     Examination("spine-ct", TONG, "CT", "胸椎 CT", "TSPINE", "", shipped("CT_small.dcm", "轴位"), 0, 6),
-    Examination("test-us", GENG, "US", "超声体模测试图像", "ABDOMEN", "HZ24-9999", shipped("examples_palette.dcm", "体模"), 0, 8, ordered=False),
+    Examination(
+        "test-us", GENG, "US", "超声体模测试图像", "ABDOMEN", "HZ24-9999", shipped("examples_palette.dcm", "体模"), 0, 8, ordered=False,
+    ),
     Examination("film-unscheduled", SHI, "DX", "胸部正位片", "CHEST", "", film(31), 0, 7),
 )  # fmt: skip
 """Oldest first, as they are sent. The last three were never ordered: two without an accession number, one with an unknown one."""
