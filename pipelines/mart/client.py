@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -36,20 +36,38 @@ class Answer:
     filters: dict[str, Any]
     as_of_seq: int
     total: int | None = None
+    timezone: str | None = None
+
+
+class _Bearer(httpx.Auth):
+    """Sends the ticket of the moment with each request: a script's ticket may be renewed while it runs."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._ticket() if callable(self._ticket) else self._ticket}"
+        yield request
 
 
 class MartClient:
-    """Reads figures with a ticket (text, or a function that gives the present one: a kernel's ticket is renewed on disk)."""
+    """Reads figures with a ticket (text, or a function that gives the present one)."""
 
     def __init__(self, base_url: str, ticket: Ticket, *, timeout: float = 20.0) -> None:
-        self._ticket = ticket
-        self._http = httpx.Client(base_url=base_url.rstrip("/"), timeout=timeout, trust_env=False)
+        self._http = httpx.Client(base_url=base_url.rstrip("/"), auth=_Bearer(ticket), timeout=timeout, trust_env=False)
+
+    @classmethod
+    def over(cls, http: httpx.Client) -> MartClient:
+        """Read through a connection that knows address and ticket already: `apps.desk.services().mart`."""
+        client = cls.__new__(cls)
+        client._http = http
+        return client
 
     def _get(self, path: str, **asked: Any) -> Answer:
-        ticket = self._ticket() if callable(self._ticket) else self._ticket
         parameters = {name: value for name, value in asked.items() if value not in (None, "", [], ())}
         try:
-            response = self._http.get(path, params=parameters, headers={"Authorization": f"Bearer {ticket}"})
+            response = self._http.get(path, params=parameters)
         except httpx.TransportError as error:
             raise MartError(0, "mart.unreachable", UNREACHABLE) from error
         if response.status_code != 200:
@@ -59,7 +77,7 @@ class MartClient:
             except (ValueError, KeyError) as error:
                 raise MartError(response.status_code, "mart.unreachable", UNREACHABLE) from error
         body = response.json()
-        return Answer(body["rows"], body["definition"], body["filters"], body["as_of_seq"], body.get("total"))
+        return Answer(body["rows"], body["definition"], body["filters"], body["as_of_seq"], body.get("total"), body.get("timezone"))
 
     def figure(
         self,

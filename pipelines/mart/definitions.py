@@ -22,7 +22,8 @@ def _joined(*parts: Words) -> Words:
 
 
 EXAMS: Words = {
-    "zh": "检查量：所选期间内首幅影像到达的检查数；没有影像的检查按检查完成日计；已取消和尚未检查的预约不计。日均 = 检查量 ÷ 期间的日历天数。",
+    "zh": "检查量：所选期间内首幅影像到达的检查数；没有影像的检查按检查完成日计；已取消和尚未检查的预约不计。"
+    "日均 = 检查量 ÷ 期间的日历天数。",
     "en": "Exams: exams whose first image arrived within the period; an exam without images counts on the day it was performed; "
     "cancelled exams and bookings not yet performed do not count. Per day = exams ÷ calendar days of the period.",
 }
@@ -31,8 +32,8 @@ TURNAROUND: Words = {
     "p50 为中位数，p90 为 90% 的检查不超过的时间（线性插值）。"
     "一次检查有多份报告时取最早签发的一份；已召回的报告视为未签发。待报告 = 期间内尚无签发报告的检查数。",
     "en": "Turnaround: minutes from the arrival of the first image to the signature of the report, over the exams of the period "
-    "that have a signed report; p50 is the median, p90 the time not exceeded by 90 % (linear interpolation). Of several reports on one exam the first "
-    "signed counts; a recalled report counts as unsigned. Waiting = exams of the period without a signed report.",
+    "that have a signed report; p50 is the median, p90 the time not exceeded by 90 % (linear interpolation). "
+    "Of several reports on one exam the first signed counts; a recalled report counts as unsigned. Waiting = exams of the period without a signed report.",
 }
 ACCESSES: Words = {
     "zh": "调阅量：同一人在同一次登录中打开同一检查的影像，无论多少次，计一次；按打开的日期计入期间，按影像所属机构归类。",

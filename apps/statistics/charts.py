@@ -1,0 +1,157 @@
+"""The four charts as plotly figures. Pure: a table of figures in, a figure out.
+
+Each bar carries in `customdata[0]` the key of what it counts (institution code, modality, day), by which the page asks for its exams.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from apps.statistics.look import Theme, template
+from apps.statistics.words import Lang, say
+
+ROW = 30
+"""Height of a horizontal bar with its gap, px: a long list of hospitals scrolls inside its card instead of shrinking."""
+LINE_FROM = 93
+"""From this many days on, days are a line: bars would be thinner than a pixel or two."""
+
+
+def label(row: pd.Series[Any], lang: Lang) -> str:
+    """Name of what a row stands for; an empty modality has a word."""
+    name = row.get("name") if lang == "zh" else row.get("name_en")
+    return str(name or row["key"] or say("unknown", lang))
+
+
+def labels(frame: pd.DataFrame, lang: Lang) -> list[str]:
+    """Names of all rows. Two hospitals of one name keep their own bars: the code is added to both."""
+    plain = [label(row, lang) for _, row in frame.iterrows()]
+    return [f"{name}（{key}）" if plain.count(name) > 1 else name for name, key in zip(plain, frame.get("key", []), strict=True)]
+
+
+def short(name: str, most: int = 14) -> str:
+    """A name that fits beside its bar; the whole name is in the hover and in the table."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def unit(minutes: pd.Series[float]) -> tuple[str, float]:
+    """Unit of a turnaround axis and the minutes in it: minutes up to three hours, hours up to three days, then days."""
+    most = minutes.max(skipna=True)
+    if pd.isna(most) or most <= 180:
+        return "minutes", 1.0
+    return ("hours", 60.0) if most <= 72 * 60 else ("days", 24 * 60.0)
+
+
+def _bars_across(names: list[str], most: int = 14) -> dict[str, Any]:
+    """Layout of horizontal bars, first row on top."""
+    return {
+        "yaxis": {
+            "autorange": "reversed",
+            "tickmode": "array",
+            "tickvals": list(range(len(names))),
+            "ticktext": [short(name, most) for name in names],
+            "showgrid": False,
+        },
+        "xaxis": {"rangemode": "tozero"},
+        "height": max(180, 40 + ROW * len(names)),
+    }
+
+
+def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+    """Exams of each institution; columns key, name, name_en, exams, signed, waiting."""
+    names = labels(frame, lang)
+    figure = go.Figure(
+        go.Bar(
+            y=list(range(len(names))),
+            x=frame["exams"].tolist(),
+            orientation="h",
+            text=[f"{count:,}" for count in frame["exams"]],
+            textposition="auto",
+            customdata=[
+                [key, name, signed, waiting]
+                for key, name, signed, waiting in zip(frame["key"], names, frame["signed"], frame["waiting"], strict=True)
+            ],
+            hovertemplate=f"<b>%{{customdata[1]}}</b><br>{say('exams', lang)} %{{x:,}}<br>{say('signed', lang)} %{{customdata[2]:,}} · "
+            f"{say('waiting', lang)} %{{customdata[3]:,}}<extra></extra>",
+        )
+    )
+    return figure.update_layout(template=template(theme), **_bars_across(names))
+
+
+def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+    """Exams of each modality; columns key, exams, signed, waiting."""
+    names = labels(frame, lang)
+    figure = go.Figure(
+        go.Bar(
+            x=names,
+            y=frame["exams"].tolist(),
+            text=[f"{count:,}" for count in frame["exams"]],
+            textposition="auto",
+            customdata=[
+                [key, signed, waiting] for key, signed, waiting in zip(frame["key"], frame["signed"], frame["waiting"], strict=True)
+            ],
+            hovertemplate=f"<b>%{{x}}</b><br>{say('exams', lang)} %{{y:,}}<br>{say('signed', lang)} %{{customdata[1]:,}} · "
+            f"{say('waiting', lang)} %{{customdata[2]:,}}<extra></extra>",
+            width=0.5 if len(names) > 2 else 0.25,
+        )
+    )
+    return figure.update_layout(template=template(theme), xaxis={"type": "category", "showgrid": False}, yaxis={"rangemode": "tozero"})
+
+
+def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+    """Exams and image accesses of each day; both with columns key (ISO day) and their count."""
+    counts = frame["exams"].tolist()
+    common: dict[str, Any] = {
+        "x": frame["key"].tolist(),
+        "y": counts,
+        "name": say("exams", lang),
+        "customdata": [[day] for day in frame["key"]],
+        "hovertemplate": f"<b>%{{x|%Y-%m-%d}}</b><br>{say('exams', lang)} %{{y:,}}<extra></extra>",
+    }
+    figure = go.Figure(go.Scatter(mode="lines", line={"width": 2}, **common) if len(frame) >= LINE_FROM else go.Bar(**common))
+    figure.add_scatter(
+        x=opened["key"].tolist(),
+        y=opened["accesses"].tolist(),
+        name=say("accesses", lang),
+        mode="lines" if len(opened) >= LINE_FROM else "lines+markers",
+        line={"width": 1.5},
+        marker={"size": 4},
+        customdata=[[day] for day in opened["key"]],
+        hovertemplate=f"<b>%{{x|%Y-%m-%d}}</b><br>{say('accesses', lang)} %{{y:,}}<extra></extra>",
+    )
+    # A few days as dates of their own; plotly would otherwise invent hours between them.
+    axis: dict[str, Any] = {"type": "date", "tickformat": "%m-%d", "showgrid": False, "hoverformat": "%Y-%m-%d"}
+    if len(frame) <= 10:
+        axis |= {"tickmode": "array", "tickvals": frame["key"].tolist()}
+    elif len(frame) > 180:
+        axis["tickformat"] = "%Y-%m"
+    return figure.update_layout(template=template(theme), xaxis=axis, yaxis={"rangemode": "tozero"}, showlegend=True)
+
+
+def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+    """Median and 90th percentile of each institution; columns key, name, name_en, signed, waiting, p50, p90 (minutes, may be null)."""
+    names = labels(frame, lang)
+    word, minutes = unit(frame["p90"])
+    figure = go.Figure()
+    for column, title in (("p50", "median"), ("p90", "p90")):
+        values = frame[column].astype(float) / minutes
+        figure.add_bar(
+            y=list(range(len(names))),
+            x=[None if pd.isna(value) else round(float(value), 2) for value in values],
+            orientation="h",
+            name=say(title, lang),
+            text=["" if pd.isna(value) else f"{value:,.1f}" for value in values],
+            textposition="auto",
+            customdata=[
+                [key, name, signed, waiting]
+                for key, name, signed, waiting in zip(frame["key"], names, frame["signed"], frame["waiting"], strict=True)
+            ],
+            hovertemplate=f"<b>%{{customdata[1]}}</b><br>{say(title, lang)} %{{x:,.1f}} {say(word, lang)}<br>{say('signed', lang)} "
+            f"%{{customdata[2]:,}} · {say('waiting', lang)} %{{customdata[3]:,}}<extra></extra>",
+        )
+    layout = _bars_across(names)
+    layout["xaxis"] |= {"title": {"text": say(word, lang)}}
+    layout["height"] = max(200, 70 + (ROW + 14) * len(names))
+    return figure.update_layout(template=template(theme), showlegend=True, **layout)
