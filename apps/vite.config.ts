@@ -1,5 +1,5 @@
 /** One build for all desks: each `apps/<desk>/main.ts` is an entry, Vue and Naive UI are one shared chunk. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -22,12 +22,17 @@ interface Built {
   js: string
   css: string[]
   imports: string[]
+  /** The mark of all pages; at `boot` only. */
+  icon?: string
 }
 
 /** Writes `manifest.json`: entry → its file, style sheets and the chunks it needs before it can run. */
 function deskManifest(): Plugin {
   return {
     name: 'desk-manifest',
+    buildStart() {
+      this.emitFile({ type: 'asset', name: 'icon.svg', source: readFileSync(join(apps, 'desk/icon.svg')) })
+    },
     generateBundle(_options, bundle) {
       const manifest: Record<string, Built> = {}
       for (const chunk of Object.values(bundle)) {
@@ -47,6 +52,8 @@ function deskManifest(): Plugin {
         walk(chunk.fileName)
         manifest[chunk.name] = { js: chunk.fileName, css: [...css], imports }
       }
+      const icon = Object.values(bundle).find((file) => file.type === 'asset' && file.names.includes('icon.svg'))
+      if (manifest['boot'] && icon) manifest['boot'].icon = icon.fileName
       this.emitFile({ type: 'asset', fileName: 'manifest.json', source: `${JSON.stringify(manifest, null, 1)}\n` })
     },
   }
@@ -61,7 +68,7 @@ export default defineConfig({
   plugins: [vue(), deskManifest()],
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
   build: {
-    outDir: join(apps, 'dist'),
+    outDir: process.env['HUB_DIST'] ?? join(apps, 'dist'),
     emptyOutDir: true,
     target: 'es2022',
     assetsDir: '',

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist')
+const dist = process.env.HUB_DIST ?? join(dirname(fileURLToPath(import.meta.url)), '..', 'dist')
 const TEXT = /\.(js|mjs|css|svg|json|wasm|html|txt|map)$/
 
 for (const name of readdirSync(dist)) {

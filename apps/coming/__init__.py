@@ -1,0 +1,1 @@
+"""The honest page of a role whose desk is not built yet."""
