@@ -1,0 +1,142 @@
+/**
+ * The viewer's public face, for desks and notebooks. Light: importing it loads nothing; `mountViewer` fetches the hashed
+ * bundle (`apps/dist/viewer.json`) by its address, once for the page, and `preloadViewer` does so ahead of time.
+ */
+import type { CaseInfo, CornerLayout } from './corners';
+import type { ToolName } from './engine';
+import type { WindowFunction } from './frame';
+import type { Measurement } from './measurements';
+
+export type { CaseInfo, CornerLayout } from './corners';
+export type { Measurement } from './measurements';
+export type { ToolName } from './engine';
+
+export interface WindowSetting {
+  center: number;
+  width: number;
+  function?: WindowFunction;
+}
+
+export type LayoutName = '1x1' | '1x2' | '2x2';
+
+export interface ViewerOptions {
+  lang?: 'zh' | 'en';
+  /** Who measures; written into each measurement. */
+  author?: string;
+  /** Prefix of the image service on this origin. */
+  base?: string;
+  /** Called with the state after every change (at most once a frame). */
+  onState?: (state: ViewerState) => void;
+  layout?: LayoutName;
+  tool?: ToolName;
+  corners?: CornerLayout;
+  /** Address of the bundle; default: key `viewer` of the page's `desk-config` document. */
+  url?: string;
+}
+
+export interface ShowRequest {
+  study: string;
+  series: string;
+  /** Position to open at (0-based); the middle when not given. */
+  index?: number;
+  /** Only these frames, by index within the series. */
+  frames?: number[];
+  /** Cell of the grid; the active one when not given. */
+  cell?: number;
+  window?: WindowSetting;
+  /** Facts for the corners; what is missing is read from the study's summary. */
+  info?: CaseInfo;
+}
+
+export interface SeriesRef {
+  study: string;
+  series: string;
+}
+
+export interface ViewerState {
+  study: string | null;
+  series: string | null;
+  modality: string | null;
+  /** Image on the screen, 0-based; −1 before the first one. */
+  index: number;
+  count: number;
+  loaded: number;
+  phase: 'empty' | 'waiting' | 'loading' | 'complete' | 'failed' | 'unsupported';
+  window: Required<WindowSetting> | null;
+  inverted: boolean;
+  zoom: number;
+  pan: [number, number];
+  tool: ToolName;
+  layout: LayoutName;
+  active: number;
+  warnings: string[];
+  presets: { id: string; label: string }[];
+}
+
+export interface ViewerEvents {
+  state: ViewerState;
+  /** A picture of a newly shown series is on the screen. */
+  shown: SeriesRef & { index: number; cell: number };
+  failed: SeriesRef & { words: string; cell: number };
+  measurements: Measurement[];
+}
+
+export interface Viewer {
+  show(request: ShowRequest): void;
+  /** Loads series in the background, in this order, behind whatever is being shown. */
+  prefetch(series: SeriesRef | SeriesRef[]): void;
+  clear(): void;
+  setTool(tool: ToolName): void;
+  setWindow(window: WindowSetting): void;
+  preset(id: string): void;
+  invert(): void;
+  reset(): void;
+  scrollTo(index: number): void;
+  setLayout(layout: LayoutName): void;
+  setActive(cell: number): void;
+  setLanguage(lang: 'zh' | 'en'): void;
+  setInfo(info: CaseInfo): void;
+  resize(): void;
+  state(): ViewerState;
+  measurements(): Measurement[];
+  /** Replaces all measurements; those of series not loaded yet wait for them. */
+  setMeasurements(list: Measurement[]): void;
+  removeMeasurement(id: string): void;
+  /** Modality value (three for colour) at [column, row] of an image of the active cell; null outside or not loaded. */
+  valueAt(point: [number, number], index?: number): number | number[] | null;
+  /** Where a pixel of the active cell is in the browser window, CSS pixels. */
+  screenOf(point: [number, number]): { x: number; y: number } | null;
+  /** The canvas of a cell, for key images. */
+  canvas(cell?: number): HTMLCanvasElement | null;
+  on<E extends keyof ViewerEvents>(event: E, handler: (value: ViewerEvents[E]) => void): () => void;
+  dispose(): void;
+}
+
+interface Bundle {
+  mountViewer(el: HTMLElement, options: ViewerOptions): Viewer;
+}
+
+let bundle: Promise<Bundle> | null = null;
+
+function bundleUrl(url: string | undefined): string {
+  if (url) return new URL(url, document.baseURI).href;
+  const config = JSON.parse(document.getElementById('desk-config')?.textContent ?? '{}') as { viewer?: string };
+  if (!config.viewer) throw new Error('viewer: this page names no bundle (key "viewer" of #desk-config), and no url was given');
+  return new URL(config.viewer, document.baseURI).href;
+}
+
+/** Fetches and starts the bundle; call it when the page is idle, so that the first case does not pay for it. */
+export async function preloadViewer(url?: string): Promise<void> {
+  bundle ??= import(/* @vite-ignore */ bundleUrl(url)) as Promise<Bundle>;
+  try {
+    await bundle;
+  } catch (problem) {
+    bundle = null;
+    throw problem;
+  }
+}
+
+export async function mountViewer(el: HTMLElement, options: ViewerOptions = {}): Promise<Viewer> {
+  await preloadViewer(options.url);
+  return (await (bundle as Promise<Bundle>)).mountViewer(el, options);
+}

@@ -1,0 +1,3 @@
+/** Entry of the hashed bundle: what a page or a notebook's loader stub imports by address. */
+export { mountViewer, storeFacts } from './viewer';
+export { render } from './widget';

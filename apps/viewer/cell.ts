@@ -1,0 +1,477 @@
+/** One view of the grid: one series, its image on the screen, its window, and what lies over it. */
+import { Enums, type RenderingEngine, type Types } from '@cornerstonejs/core';
+import vtkColorTransferFunction from '@kitware/vtk.js/Rendering/Core/ColorTransferFunction.js';
+import { Camera } from './camera';
+import type { CaseInfo, CornerLayout } from './corners';
+import { start, type ToolGroup } from './engine';
+import { toIndex, toWorld } from './geometry';
+import { addSource, imageIdOf } from './loader';
+import { valueUnit } from './measure';
+import { failureNotice } from './notices';
+import { Overlay } from './overlay';
+import type { FramePixels } from './pixels';
+import { probeFrame, type Probe } from './probe';
+import type { Series, SeriesEvent } from './store';
+import { setCell, type ToolCell } from './tools/cells';
+import { curvePoints, initialWindow, validWindow, type Window } from './window';
+import { say, warningText, type Language } from './words';
+
+export interface CellHost {
+  readonly id: string;
+  readonly language: Language;
+  readonly author: string;
+  readonly corners: CornerLayout | undefined;
+  readonly engine: RenderingEngine;
+  readonly group: ToolGroup;
+  /** Something of the state of this cell changed. */
+  changed(cell: Cell): void;
+  /** An image of a newly shown series is on the screen. */
+  shown(cell: Cell): void;
+  failed(cell: Cell, words: string): void;
+  retry(cell: Cell): void;
+  /** The header of a series is here: measurements that waited for it can be drawn. */
+  known(series: Series): void;
+}
+
+export interface CellRequest {
+  /** Position to open at; the middle when not given. */
+  index?: number;
+  /** Only these frames of the series, by their index, in this order. */
+  frames?: number[];
+  window?: Window;
+}
+
+const DRAG_FOR_WIDTH = 256;
+
+export class Cell implements ToolCell {
+  readonly root = document.createElement('div');
+  readonly stage = document.createElement('div');
+  private readonly overlay: Overlay;
+  private camera: Camera | null = null;
+  private viewport: Types.IStackViewport | null = null;
+  series: Series | null = null;
+  info: CaseInfo = {};
+  /** Frame indexes of the series in the order they are scrolled. */
+  private positions: number[] = [];
+  /** What is on the screen, and what was asked for (they differ while an image is on its way). */
+  private shownAt = -1;
+  private wanted = 0;
+  private window: Window | null = null;
+  private opened: Window | null = null;
+  private chosen = false;
+  inverted = false;
+  private hover = '';
+  private turn = 0;
+  private stop: (() => void) | null = null;
+  private request: CellRequest = {};
+
+  constructor(
+    private readonly host: CellHost,
+    readonly viewportId: string,
+  ) {
+    this.root.className = 'px-cell';
+    this.root.setAttribute('role', 'group');
+    this.stage.className = 'px-stage px-hidden';
+    this.root.append(this.stage);
+    this.overlay = new Overlay(this.root, host.corners);
+    setCell(this.stage, this);
+    this.stage.addEventListener(Enums.Events.STACK_NEW_IMAGE, this.newImage);
+    this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
+    this.stage.addEventListener('pointermove', this.pointerMoved);
+    this.stage.addEventListener('pointerleave', this.pointerLeft);
+    this.stage.addEventListener('contextmenu', (event) => event.preventDefault());
+    this.root.addEventListener('wheel', this.wheel, { passive: false });
+    this.empty();
+  }
+
+  get author(): string {
+    return this.host.author;
+  }
+
+  get count(): number {
+    return this.positions.length;
+  }
+
+  get index(): number {
+    return this.shownAt;
+  }
+
+  /** Gives the cell its canvas; only when it has a size (Cornerstone cannot start on nothing). */
+  enable(): void {
+    if (this.viewport || this.root.clientWidth < 2 || this.root.clientHeight < 2) return;
+    this.host.engine.enableElement({ viewportId: this.viewportId, element: this.stage, type: Enums.ViewportType.STACK, defaultOptions: { background: [0, 0, 0] } });
+    this.viewport = this.host.engine.getViewport(this.viewportId) as Types.IStackViewport;
+    this.camera = new Camera(this.viewport);
+    this.host.group.addViewport(this.viewportId, this.host.engine.id);
+    if (this.series) void this.open(this.turn);
+  }
+
+  dispose(): void {
+    this.turn += 1;
+    this.stop?.();
+    this.stage.removeEventListener(Enums.Events.STACK_NEW_IMAGE, this.newImage);
+    this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
+    if (this.viewport) {
+      this.host.group.removeViewports(this.host.engine.id, this.viewportId);
+      this.host.engine.disableElement(this.viewportId);
+      this.viewport = null;
+      this.camera = null;
+    }
+    this.root.remove();
+  }
+
+  /** Nothing in this cell. */
+  empty(): void {
+    this.leave();
+    this.overlay.setNotice({ title: say('empty', this.host.language) }, this.host.language);
+  }
+
+  show(series: Series, request: CellRequest): void {
+    this.leave();
+    this.series = series;
+    this.request = request;
+    this.stop = series.listen((event) => this.seriesTold(series, event));
+    this.overlay.setWaiting(say('loading', this.host.language));
+    const turn = this.turn;
+    void this.open(turn);
+    this.host.changed(this);
+  }
+
+  /** The picture of the case before must never stand under the name of the next: it is hidden at once. */
+  private leave(): void {
+    this.turn += 1;
+    this.stop?.();
+    this.stop = null;
+    this.series = null;
+    this.positions = [];
+    this.shownAt = -1;
+    this.wanted = 0;
+    this.window = null;
+    this.opened = null;
+    this.chosen = false;
+    this.inverted = false;
+    this.hover = '';
+    this.stage.classList.add('px-hidden');
+    this.overlay.clear();
+  }
+
+  private async open(turn: number): Promise<void> {
+    const { series, viewport } = this;
+    if (!series || !viewport || !series.header) {
+      if (series) this.refresh();
+      return;
+    }
+    const { header } = series;
+    const asked = this.request.frames?.filter((index) => index >= 0 && index < header.frames.length);
+    this.positions = asked && asked.length > 0 ? asked : header.frames.map((_, index) => index);
+    if (this.positions.length === 0) {
+      this.overlay.setWaiting('');
+      this.overlay.setNotice({ title: say('noFrames', this.host.language), action: say('notRenderable', this.host.language) }, this.host.language);
+      this.host.failed(this, say('noFrames', this.host.language));
+      return;
+    }
+    const imageIds = this.positions.map((index) => {
+      const imageId = imageIdOf(this.host.id, series, index);
+      addSource(imageId, series, index, () => this.info.modality ?? null);
+      return imageId;
+    });
+    const first = await this.firstPosition(series, turn);
+    if (turn !== this.turn || first === null) return;
+    this.wanted = first.position;
+    const frame = series.frame(this.positions[first.position] as number);
+    if (this.tooLarge(frame.columns, frame.rows)) return;
+    this.opened = this.request.window ?? initialWindow(frame, first.pixels);
+    this.chosen = this.request.window !== undefined;
+    this.window = validWindow(this.opened);
+    await viewport.setStack(imageIds, first.position);
+    if (turn !== this.turn) return;
+    viewport.resetCamera();
+    viewport.render();
+    this.stage.classList.remove('px-hidden');
+    this.overlay.setNotice(null, this.host.language);
+    this.overlay.setWaiting('');
+    this.refresh();
+    this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, () => turn === this.turn && this.host.shown(this), { once: true });
+  }
+
+  /** The position asked for, else the first of the stream's order that arrives and can be decoded. */
+  private async firstPosition(series: Series, turn: number): Promise<{ position: number; pixels: FramePixels } | null> {
+    const { index } = this.request;
+    const tries = index !== undefined ? [this.positions[clamp(index, this.count)] as number] : (series.header?.order ?? []).filter((one) => this.positions.includes(one));
+    let problem: unknown = null;
+    for (const one of tries.length > 0 ? tries : this.positions) {
+      try {
+        const pixels = await series.arrival(one);
+        return { position: this.positions.indexOf(one), pixels };
+      } catch (failure) {
+        problem = failure;
+        if (turn !== this.turn || series.phase === 'failed') break;
+      }
+    }
+    if (turn === this.turn) this.fail(problem);
+    return null;
+  }
+
+  private fail(problem: unknown): void {
+    if ((problem as { name?: string } | null)?.name === 'AbortError') return;
+    const notice = failureNotice(problem, this.host.language, () => this.host.retry(this));
+    this.overlay.setWaiting('');
+    this.overlay.setNotice(notice, this.host.language);
+    this.host.failed(this, notice.title);
+  }
+
+  private tooLarge(columns: number, rows: number): boolean {
+    const { largest } = start();
+    if (Math.max(columns, rows) <= largest) return false;
+    const { language } = this.host;
+    this.overlay.setWaiting('');
+    this.overlay.setNotice({ title: `${say('tooLarge', language)} (${columns}×${rows} > ${largest})`, action: say('tooLargeHow', language) }, language);
+    this.host.failed(this, say('tooLarge', language));
+    return true;
+  }
+
+  private seriesTold(series: Series, event: SeriesEvent): void {
+    if (event.type === 'header') {
+      this.host.known(series);
+      if (this.shownAt < 0) void this.open(this.turn);
+      this.refresh();
+      return;
+    }
+    if (event.type === 'frame') {
+      this.overlay.setProgress(series.loaded, series.header?.frames.length ?? 0, this.host.language);
+      if (this.shownAt >= 0 && this.wanted !== this.shownAt && this.positions[this.wanted] === event.index) this.scrollTo(this.wanted);
+    }
+    if (event.type === 'phase') {
+      if (series.phase === 'failed' && series.header === null) this.fail(series.problem);
+      this.refresh();
+    }
+    this.host.changed(this);
+  }
+
+  /** Goes to a position; one that is not here yet is shown when it arrives, and until then the number says so. */
+  scrollTo(position: number): void {
+    const { series, viewport } = this;
+    if (!series || !viewport || this.shownAt < 0) {
+      this.request = { ...this.request, index: position };
+      return;
+    }
+    this.wanted = clamp(position, this.count);
+    const index = this.positions[this.wanted] as number;
+    const { language } = this.host;
+    if (series.frames[index] === 'undecodable') {
+      this.stage.classList.add('px-hidden');
+      this.shownAt = this.wanted;
+      this.overlay.setNotice({ title: `${say('image', language)} ${this.wanted + 1}/${this.count}: ${say('undecodable', language)}`, action: say('undecodableHow', language) }, language);
+      this.refresh();
+      return;
+    }
+    if (!series.pixels(index)) {
+      this.overlay.setWaiting(`${say('loading', language)} ${this.wanted + 1}/${this.count}`);
+      this.host.changed(this);
+      return;
+    }
+    this.overlay.setWaiting('');
+    if (this.stage.classList.contains('px-hidden')) {
+      this.overlay.setNotice(null, language);
+      this.stage.classList.remove('px-hidden');
+      this.shownAt = this.wanted;
+    }
+    void viewport.setImageIdIndex(this.wanted);
+    this.refresh();
+  }
+
+  scrollBy(images: number): void {
+    if (this.count > 0) this.scrollTo(this.wanted + images);
+  }
+
+  private readonly newImage = (event: Event): void => {
+    const { imageIdIndex } = (event as CustomEvent<{ imageIdIndex: number }>).detail;
+    this.shownAt = imageIdIndex;
+    const { series } = this;
+    const index = this.positions[imageIdIndex];
+    if (series && index !== undefined && !this.chosen && this.request.window === undefined) {
+      // Each image as its own header says, until the reader chooses; an automatic window stays that of the first image.
+      const frame = series.frame(index);
+      const pixels = series.pixels(index);
+      if (pixels && (frame.windows?.length ?? 0) > 0) this.window = validWindow(initialWindow(frame, pixels));
+    }
+    // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
+    this.drawCurve();
+    this.refresh();
+  };
+
+  private drawCurve(): void {
+    const actor = this.viewport?.getDefaultActor()?.actor as { getProperty(): ImageProperty } | undefined;
+    const frame = this.currentFrame();
+    if (!actor || !this.window || !frame) return;
+    const curve = vtkColorTransferFunction.newInstance();
+    for (const [value, grey] of curvePoints(this.window, this.inverted !== (frame.photometric === 'MONOCHROME1'))) curve.addRGBPoint(value, grey, grey, grey);
+    const property = actor.getProperty();
+    property.setRGBTransferFunction(0, curve);
+    property.setUseLookupTableScalarRange(true);
+  }
+
+  currentFrame(): import('./frame').Frame | null {
+    const index = this.positions[this.shownAt];
+    return this.series?.header && index !== undefined ? this.series.frame(index) : null;
+  }
+
+  /** Window of the reader: holds for every image of the series until reset. */
+  setWindow(window: Window): void {
+    this.window = validWindow(window);
+    this.chosen = true;
+    this.redraw();
+  }
+
+  getWindow(): Window | null {
+    return this.window;
+  }
+
+  openedWindow(): Window | null {
+    const frame = this.currentFrame();
+    const pixels = this.series?.pixels(this.positions[this.shownAt] ?? -1);
+    return frame && pixels && (frame.windows?.length ?? 0) > 0 ? initialWindow(frame, pixels) : this.opened;
+  }
+
+  dragWindow(dx: number, dy: number): void {
+    if (!this.window) return;
+    const step = Math.max(this.window.width, 1e-3) / DRAG_FOR_WIDTH;
+    const speed = Math.max(step, this.series && this.currentFrame()?.samples === 1 && this.window.width > 4 ? 0.5 : 0);
+    this.setWindow({ ...this.window, width: this.window.width + dx * speed, center: this.window.center + dy * speed });
+  }
+
+  invert(): void {
+    this.inverted = !this.inverted;
+    this.redraw();
+  }
+
+  /** Window, zoom, pan and inversion as at the opening; measurements stay. */
+  reset(): void {
+    if (!this.viewport || this.shownAt < 0) return;
+    this.inverted = false;
+    this.chosen = this.request.window !== undefined;
+    const opened = this.request.window ?? this.openedWindow();
+    this.window = opened ? validWindow(opened) : this.window;
+    this.viewport.resetCamera();
+    this.redraw();
+  }
+
+  zoomBy(factor: number): void {
+    this.camera?.zoomBy(factor);
+    this.refresh();
+  }
+
+  private redraw(): void {
+    this.drawCurve();
+    this.viewport?.render();
+    this.refresh();
+  }
+
+  resized(): void {
+    this.enable();
+    this.refresh();
+  }
+
+  private readonly cameraMoved = (): void => this.refresh();
+
+  private readonly pointerMoved = (event: PointerEvent): void => {
+    if (!this.viewport || this.shownAt < 0) return;
+    const box = this.stage.getBoundingClientRect();
+    this.pointAt([event.clientX - box.left, event.clientY - box.top]);
+  };
+
+  private readonly pointerLeft = (): void => {
+    this.hover = '';
+    this.writeCorners();
+  };
+
+  private pointAt(canvas: [number, number]): void {
+    const frame = this.currentFrame();
+    if (!frame || !this.viewport || !this.series) return;
+    const place = toIndex(frame, this.viewport.canvasToWorld(canvas));
+    const probe = this.valueAt(place);
+    const unit = valueUnit(frame, this.info.modality ?? null);
+    this.hover = probe.text === null ? '' : `(${Math.round(place[0])}, ${Math.round(place[1])})  ${probe.text}${unit && !probe.padding ? ` ${unit}` : ''}`;
+    this.writeCorners();
+  }
+
+  /** Value of a pixel of the image on the screen, or of another position. */
+  valueAt(point: readonly [number, number], position = this.shownAt): Probe {
+    const index = this.positions[position];
+    if (!this.series?.header || index === undefined) return { value: null, text: null, padding: false };
+    return probeFrame(this.series, index, point);
+  }
+
+  /** Where a pixel is on the screen: CSS pixels within the page's window. */
+  screenOf(point: readonly [number, number]): { x: number; y: number } | null {
+    const frame = this.currentFrame();
+    if (!frame || !this.viewport) return null;
+    const box = this.stage.getBoundingClientRect();
+    const [x, y] = this.viewport.worldToCanvas(toWorld(frame, point));
+    return { x: box.left + x, y: box.top + y };
+  }
+
+  get canvas(): HTMLCanvasElement | null {
+    return this.viewport?.getCanvas() ?? null;
+  }
+
+  /** View of the camera for the state: zoom 1 fits the cell, pan in CSS pixels. */
+  view(): { zoom: number; pan: [number, number] } {
+    return this.camera?.view() ?? { zoom: 1, pan: [0, 0] };
+  }
+
+  render(): void {
+    this.viewport?.render();
+  }
+
+  private readonly wheel = (event: WheelEvent): void => {
+    event.preventDefault();
+    if (event.deltaY === 0) return;
+    if (event.ctrlKey) this.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    else this.scrollBy(Math.sign(event.deltaY));
+  };
+
+  /** Writes everything over the image anew. */
+  refresh(): void {
+    const { series, host } = this;
+    if (!series) return;
+    const { language } = host;
+    this.overlay.setWarnings([...new Set(series.header?.warnings ?? [])].map((code) => warningText(code, language)), language);
+    this.overlay.setProgress(series.loaded, series.header?.frames.length ?? 0, language);
+    if (series.phase === 'failed' && this.shownAt >= 0) this.overlay.setWaiting(say('cut', language));
+    this.writeCorners();
+    const frame = this.currentFrame();
+    if (frame && this.camera) {
+      this.overlay.setLetters(this.camera.letters(frame));
+      this.overlay.setScale(this.camera.scale(frame, this.root.clientWidth / 4), language);
+    }
+    host.changed(this);
+  }
+
+  private writeCorners(): void {
+    const frame = this.currentFrame();
+    if (!frame || !this.window || !this.camera) return;
+    this.overlay.setCorners(
+      {
+        info: this.info,
+        frame,
+        position: this.shownAt,
+        count: this.count,
+        window: this.window,
+        inverted: this.inverted,
+        zoom: this.camera.pixelsPerImagePixel(frame),
+        hover: this.hover,
+      },
+      this.host.language,
+    );
+  }
+}
+
+interface ImageProperty {
+  setRGBTransferFunction(index: number, curve: unknown): void;
+  setUseLookupTableScalarRange(use: boolean): void;
+}
+
+function clamp(position: number, count: number): number {
+  return Math.min(Math.max(0, Math.round(position)), Math.max(0, count - 1));
+}

@@ -1,0 +1,99 @@
+/** What stands in the four corners (V-26): lines by name, so that a department can choose them. */
+import type { Frame } from './frame';
+import { ageText, dateText, dicomAge, personName, sexText } from './patient';
+import type { Window } from './window';
+import { say, type Language } from './words';
+
+/** Facts about the examination for the corners; from the desk or from the node's summary. */
+export interface CaseInfo {
+  patient?: {
+    name?: string | null;
+    patient_id?: string | null;
+    sex?: string | null;
+    birth_date?: string | null;
+    /** DICOM AS, used when there is no birth date. */
+    age?: string | null;
+  };
+  institution?: string | null;
+  study_date?: string | null;
+  study_description?: string | null;
+  accession?: string | null;
+  modality?: string | null;
+  series_number?: number | string | null;
+  series_description?: string | null;
+}
+
+export interface CornerFacts {
+  info: CaseInfo;
+  frame: Frame;
+  position: number;
+  count: number;
+  window: Window;
+  inverted: boolean;
+  /** Screen pixels (CSS) for one image pixel. */
+  zoom: number;
+  hover: string;
+}
+
+export type CornerItem =
+  | 'patient' | 'identity' | 'institution' | 'accession'
+  | 'study' | 'studyDate' | 'modality'
+  | 'series' | 'image' | 'location' | 'size'
+  | 'hover' | 'window' | 'zoom';
+
+export type Corner = 'topLeft' | 'topRight' | 'bottomLeft' | 'bottomRight';
+export type CornerLayout = Record<Corner, CornerItem[]>;
+
+export const DEFAULT_CORNERS: CornerLayout = {
+  topLeft: ['patient', 'identity', 'accession'],
+  topRight: ['institution', 'study', 'studyDate'],
+  bottomLeft: ['series', 'image', 'location'],
+  bottomRight: ['hover', 'zoom', 'window'],
+};
+
+/** Lines that a small cell leaves out; the patient, the image number and the window always stay. */
+export const MINOR: ReadonlySet<CornerItem> = new Set(['accession', 'study', 'institution', 'location', 'zoom', 'hover', 'size']);
+
+const joined = (...parts: (string | number | null | undefined)[]): string => parts.filter((part) => part !== null && part !== undefined && part !== '').join('  ');
+
+/** Numbers of a window as they are read: whole where that is exact enough. */
+export function windowNumber(value: number): string {
+  return Math.abs(value) >= 20 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3);
+}
+
+export function windowText(window: Window, inverted: boolean, language: Language): string {
+  const numbers = `W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`;
+  return joined(numbers, window.function === 'SIGMOID' ? 'SIGMOID' : '', inverted ? say('inverted', language) : '');
+}
+
+const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => string> = {
+  patient: ({ info }, language) => personName(info.patient?.name, language),
+  identity: ({ info }, language) =>
+    joined(
+      sexText(info.patient?.sex, language),
+      ageText(info.patient?.birth_date, info.study_date, language) || dicomAge(info.patient?.age, language),
+      info.patient?.patient_id,
+    ),
+  accession: ({ info }) => info.accession ?? '',
+  institution: ({ info }) => info.institution ?? '',
+  study: ({ info }) => joined(info.modality, info.study_description),
+  studyDate: ({ info }) => dateText(info.study_date),
+  modality: ({ info }) => info.modality ?? '',
+  series: ({ info }, language) => joined(info.series_number === null || info.series_number === undefined ? '' : `${say('series', language)} ${info.series_number}`, info.series_description),
+  image: ({ position, count, frame }, language) =>
+    joined(`${say('image', language)} ${position + 1}/${count}`, frame.number !== null && frame.number !== position + 1 ? `#${frame.number}` : ''),
+  location: ({ frame }, language) =>
+    joined(
+      frame.laterality,
+      frame.slice_location === null || frame.slice_location === undefined ? '' : `${say('position', language)} ${frame.slice_location.toFixed(1)}`,
+      frame.thickness ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
+    ),
+  size: ({ frame }) => `${frame.columns}×${frame.rows}`,
+  hover: ({ hover }) => hover,
+  window: ({ window, inverted }, language) => windowText(window, inverted, language),
+  zoom: ({ zoom }, language) => `${say('zoom', language)} ${Math.round(zoom * 100)}%`,
+};
+
+export function cornerText(item: CornerItem, facts: CornerFacts, language: Language): string {
+  return ITEMS[item](facts, language);
+}

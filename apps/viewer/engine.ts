@@ -1,0 +1,94 @@
+/** Cornerstone as this page uses it: started once, one rendering engine and one tool group for each viewer. */
+import { cache, init as initCore, RenderingEngine } from '@cornerstonejs/core';
+import { addTool, annotation, Enums as ToolEnums, init as initTools, PanTool, ToolGroupManager, ZoomTool } from '@cornerstonejs/tools';
+import { removeSources, registerPixelLoader } from './loader';
+import { SeriesStore } from './store';
+import { LengthTool } from './tools/length';
+import { ProbeTool } from './tools/probe';
+import { ScrollTool } from './tools/scroll';
+import { WindowTool } from './tools/window';
+
+/** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length'] as const;
+export type ToolName = (typeof TOOLS)[number];
+
+const CLASSES: Record<ToolName, { toolName: string }> = {
+  window: WindowTool,
+  scroll: ScrollTool,
+  zoom: ZoomTool,
+  pan: PanTool,
+  probe: ProbeTool,
+  length: LengthTool,
+};
+
+export const store = new SeriesStore();
+let ready: { webgl: boolean; largest: number } | null = null;
+
+/** WebGL 2 and its largest texture, asked on a canvas that is given back at once. */
+function graphics(): { webgl: boolean; largest: number } {
+  const gl = document.createElement('canvas').getContext('webgl2');
+  if (!gl) return { webgl: false, largest: 0 };
+  const largest = Number(gl.getParameter(gl.MAX_TEXTURE_SIZE));
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return { webgl: true, largest };
+}
+
+/** Starts Cornerstone; answers what this browser can draw. */
+export function start(): { webgl: boolean; largest: number } {
+  if (ready) return ready;
+  ready = graphics();
+  if (!ready.webgl) return ready;
+  initCore({ rendering: { webGlContextCount: 1 } } as Parameters<typeof initCore>[0]);
+  initTools();
+  registerPixelLoader();
+  cache.setMaxCacheSize(3e9);
+  for (const tool of Object.values(CLASSES)) addTool(tool as Parameters<typeof addTool>[0]);
+  annotation.config.style.setDefaultToolStyles({
+    global: {
+      ...annotation.config.style.getDefaultToolStyles().global,
+      color: 'rgb(255, 214, 64)',
+      colorHighlighted: 'rgb(120, 220, 255)',
+      colorSelected: 'rgb(120, 220, 255)',
+      textBoxColor: 'rgb(255, 232, 140)',
+      textBoxColorHighlighted: 'rgb(180, 236, 255)',
+      textBoxColorSelected: 'rgb(180, 236, 255)',
+      textBoxFontSize: '14px',
+      textBoxBackground: 'rgba(0, 0, 0, 0.55)',
+      textBoxFontFamily: 'system-ui, "Noto Sans CJK SC", sans-serif',
+    },
+  } as Parameters<typeof annotation.config.style.setDefaultToolStyles>[0]);
+  store.onDrop = (series) => removeSources((_, owner) => owner === series);
+  return ready;
+}
+
+export function makeEngine(viewer: string): RenderingEngine {
+  return new RenderingEngine(`engine-${viewer}`);
+}
+
+export type ToolGroup = NonNullable<ReturnType<typeof ToolGroupManager.createToolGroup>>;
+
+export function makeToolGroup(viewer: string): ToolGroup {
+  const group = ToolGroupManager.createToolGroup(`tools-${viewer}`);
+  if (!group) throw new Error(`viewer ${viewer} has a tool group already`);
+  for (const tool of Object.values(CLASSES)) group.addTool(tool.toolName);
+  return group;
+}
+
+export function dropToolGroup(viewer: string): void {
+  ToolGroupManager.destroyToolGroup(`tools-${viewer}`);
+}
+
+/** Gives the left button to one tool; drawn measurements of the others stay visible and can be moved. */
+export function activate(group: ToolGroup, tool: ToolName): void {
+  const { MouseBindings } = ToolEnums;
+  for (const [name, { toolName }] of Object.entries(CLASSES) as [ToolName, { toolName: string }][]) {
+    const bindings = [
+      ...(name === tool ? [{ mouseButton: MouseBindings.Primary }] : []),
+      ...(name === 'pan' ? [{ mouseButton: MouseBindings.Auxiliary }] : []),
+      ...(name === 'zoom' ? [{ mouseButton: MouseBindings.Secondary }] : []),
+    ];
+    // Bindings pile up in Cornerstone unless the tool is set passive first.
+    group.setToolPassive(toolName, { removeAllBindings: true });
+    if (bindings.length > 0) group.setToolActive(toolName, { bindings });
+  }
+}

@@ -1,0 +1,60 @@
+/** What the node says about one frame and one series (docs/interfaces.md, §5). Lengths are mm, coordinates LPS. */
+
+/** How a window maps values to grey (PS3.3 C.11.2.1.3). */
+export type WindowFunction = 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID';
+
+/** One window of the header (0028,1050/1051/1055/1056). */
+export interface HeaderWindow {
+  center: number;
+  width: number;
+  function?: string | null;
+  explanation?: string | null;
+}
+
+/** Where the mm of a frame come from: anatomy, the detector plane, an ultrasound region, or nowhere. */
+export type SpacingKind = 'pixel' | 'imager' | 'region' | 'none';
+
+export interface Frame {
+  index: number;
+  sop_uid: string;
+  frame: number;
+  number: number | null;
+  rows: number;
+  columns: number;
+  bits: 8 | 16 | 32;
+  signed: boolean;
+  samples: 1 | 3;
+  photometric: string;
+  slope: number | null;
+  intercept: number | null;
+  rescale_type: string | null;
+  windows: HeaderWindow[];
+  /** [between rows, between columns]; null when the header gives none or zero. */
+  spacing: [number, number] | null;
+  spacing_kind: SpacingKind;
+  /** Ultrasound region in which `spacing` holds: first and last column and row, inclusive. */
+  region?: [number, number, number, number] | null;
+  position: number[] | null;
+  orientation: number[] | null;
+  frame_of_reference: string | null;
+  slice_location: number | null;
+  thickness: number | null;
+  patient_position: string | null;
+  laterality: string | null;
+  padding: number | null;
+  frame_time: number | null;
+  smallest: number | null;
+  largest: number | null;
+}
+
+export interface SeriesHeader {
+  frames: Frame[];
+  /** Indexes in the order of the stream: the middle first, then outwards. */
+  order: number[];
+  warnings: string[];
+}
+
+/** Bytes of one frame's native pixels. */
+export function frameBytes(frame: Frame): number {
+  return frame.rows * frame.columns * frame.samples * (frame.bits / 8);
+}

@@ -1,0 +1,48 @@
+/** Between pixels of a frame and patient coordinates (PS3.3 C.7.6.2.1.1). */
+import type { Frame } from './frame';
+import { cross, type Vector } from './orientation';
+
+export interface Plane {
+  /** Middle of the first pixel, LPS mm. */
+  origin: Vector;
+  /** Direction in which the column index grows. */
+  row: Vector;
+  /** Direction in which the row index grows. */
+  column: Vector;
+  normal: Vector;
+  /** Distance between columns (along `row`) and between rows (along `column`); 1 where the header gives none. */
+  spacing: [number, number];
+}
+
+const vector = (values: number[]): Vector => [values[0] ?? 0, values[1] ?? 0, values[2] ?? 0];
+
+/** The plane a frame is drawn in. Without a position or orientation it is an arbitrary plane: no letters, no location. */
+export function planeOf(frame: Frame): Plane {
+  const given = frame.orientation?.length === 6 && frame.orientation.every(Number.isFinite);
+  const row: Vector = given ? vector((frame.orientation as number[]).slice(0, 3)) : [1, 0, 0];
+  const column: Vector = given ? vector((frame.orientation as number[]).slice(3, 6)) : [0, 1, 0];
+  const [betweenRows, betweenColumns] = frame.spacing ?? [1, 1];
+  return {
+    origin: frame.position?.length === 3 ? vector(frame.position) : [0, 0, 0],
+    row,
+    column,
+    normal: cross(row, column),
+    spacing: [betweenColumns > 0 ? betweenColumns : 1, betweenRows > 0 ? betweenRows : 1],
+  };
+}
+
+export const dot = (a: Vector, b: Vector): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+
+/** [column, row] (fractions allowed) → LPS mm. */
+export function toWorld(frame: Frame, [x, y]: readonly [number, number]): [number, number, number] {
+  const { origin, row, column, spacing } = planeOf(frame);
+  const along = (axis: 0 | 1 | 2): number => origin[axis] + row[axis] * x * spacing[0] + column[axis] * y * spacing[1];
+  return [along(0), along(1), along(2)];
+}
+
+/** LPS mm → [column, row] of its foot on the plane. */
+export function toIndex(frame: Frame, point: Vector): [number, number] {
+  const { origin, row, column, spacing } = planeOf(frame);
+  const offset: Vector = [point[0] - origin[0], point[1] - origin[1], point[2] - origin[2]];
+  return [dot(offset, row) / spacing[0], dot(offset, column) / spacing[1]];
+}

@@ -1,0 +1,39 @@
+/** Keys of the viewer. Only while it (or something in it) has the focus, so that a page's own keys stay free. */
+import { TOOLS, type ToolName } from './engine';
+
+export interface KeyActions {
+  tool(name: ToolName): void;
+  scroll(images: number): void;
+  end(last: boolean): void;
+  preset(position: number): void;
+  reset(): void;
+  invert(): void;
+  layout(): void;
+  remove(): void;
+  zoom(factor: number): void;
+}
+
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length' };
+
+/** Does what the key means; false when it means nothing here and should go on to the page. */
+export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey'>, actions: KeyActions): boolean {
+  if (event.ctrlKey || event.altKey || event.metaKey) return false;
+  const { key } = event;
+  const tool = TOOL_KEYS[key.toLowerCase()];
+  if (tool && TOOLS.includes(tool)) actions.tool(tool);
+  else if (key === 'ArrowUp' || key === 'ArrowLeft') actions.scroll(-1);
+  else if (key === 'ArrowDown' || key === 'ArrowRight') actions.scroll(1);
+  else if (key === 'PageUp') actions.scroll(-10);
+  else if (key === 'PageDown') actions.scroll(10);
+  else if (key === 'Home') actions.end(false);
+  else if (key === 'End') actions.end(true);
+  else if (/^[1-9]$/.test(key)) actions.preset(Number(key) - 1);
+  else if (key === 'r' || key === 'R' || key === '0') actions.reset();
+  else if (key === 'i' || key === 'I') actions.invert();
+  else if (key === 'g' || key === 'G') actions.layout();
+  else if (key === '+' || key === '=') actions.zoom(1.25);
+  else if (key === '-') actions.zoom(0.8);
+  else if (key === 'Delete' || key === 'Backspace') actions.remove();
+  else return false;
+  return true;
+}

@@ -1,0 +1,42 @@
+/** Orientation letters at the four edges, from where the camera looks; never from the name of a plane. */
+
+export type Vector = readonly [number, number, number];
+
+export interface EdgeLetters {
+  left: string;
+  right: string;
+  top: string;
+  bottom: string;
+}
+
+/** Parts smaller than this (about 14°) are not named: a slightly oblique axial still says L, not LHA. */
+const LEAST_PART = 0.25;
+
+/** Letters of a direction in LPS, the largest part first: (0.9, 0.4, 0) → "LP". */
+export function lettersOf(direction: Vector): string {
+  const named: [string, number][] = [
+    [direction[0] > 0 ? 'L' : 'R', Math.abs(direction[0])],
+    [direction[1] > 0 ? 'P' : 'A', Math.abs(direction[1])],
+    [direction[2] > 0 ? 'H' : 'F', Math.abs(direction[2])],
+  ];
+  return named
+    .filter(([, part]) => part >= LEAST_PART)
+    .sort((a, b) => b[1] - a[1])
+    .map(([letter]) => letter)
+    .join('');
+}
+
+export function cross(a: Vector, b: Vector): Vector {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+const negative = (v: Vector): Vector => [-v[0], -v[1], -v[2]];
+
+/**
+ * Letters of the screen edges. `viewUp` points to the top of the screen, `viewPlaneNormal` from the image to the viewer
+ * (Cornerstone's camera); `mirrored` when the picture is flipped about its vertical axis without turning the camera.
+ */
+export function edgeLetters(viewUp: Vector, viewPlaneNormal: Vector, mirrored = false): EdgeLetters {
+  const right = mirrored ? negative(cross(viewUp, viewPlaneNormal)) : cross(viewUp, viewPlaneNormal);
+  return { left: lettersOf(negative(right)), right: lettersOf(right), top: lettersOf(viewUp), bottom: lettersOf(negative(viewUp)) };
+}

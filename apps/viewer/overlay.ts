@@ -1,0 +1,135 @@
+/** What lies over an image: corners, orientation letters, scale bar, progress, notices. All text goes in as text, never as HTML. */
+import { cornerText, DEFAULT_CORNERS, MINOR, type Corner, type CornerFacts, type CornerLayout } from './corners';
+import type { EdgeLetters } from './orientation';
+import type { Scale } from './scale';
+import { say, type Language } from './words';
+
+export interface Notice {
+  title: string;
+  action?: string;
+  retry?: () => void;
+}
+
+const CORNERS: Corner[] = ['topLeft', 'topRight', 'bottomLeft', 'bottomRight'];
+const EDGES = ['left', 'right', 'top', 'bottom'] as const;
+
+function part(parent: HTMLElement, className: string): HTMLDivElement {
+  const element = document.createElement('div');
+  element.className = className;
+  parent.append(element);
+  return element;
+}
+
+export class Overlay {
+  readonly root: HTMLDivElement;
+  private readonly corners: Record<Corner, HTMLDivElement>;
+  private readonly edges: Record<(typeof EDGES)[number], HTMLDivElement>;
+  private readonly bar: HTMLDivElement;
+  private readonly barText: HTMLDivElement;
+  private readonly warnings: HTMLDivElement;
+  private readonly progress: HTMLDivElement;
+  private readonly waiting: HTMLDivElement;
+  private readonly notice: HTMLDivElement;
+
+  constructor(parent: HTMLElement, private readonly layout: CornerLayout = DEFAULT_CORNERS) {
+    this.root = part(parent, 'px-overlay');
+    this.corners = Object.fromEntries(CORNERS.map((corner) => [corner, part(this.root, `px-corner px-${corner}`)])) as Record<Corner, HTMLDivElement>;
+    this.edges = Object.fromEntries(EDGES.map((edge) => [edge, part(this.root, `px-edge px-edge-${edge}`)])) as Record<(typeof EDGES)[number], HTMLDivElement>;
+    const scale = part(this.root, 'px-scale');
+    this.barText = part(scale, 'px-scale-text');
+    this.bar = part(scale, 'px-scale-bar');
+    this.warnings = part(this.root, 'px-warnings');
+    this.waiting = part(this.root, 'px-waiting');
+    this.progress = part(this.root, 'px-progress');
+    part(this.progress, 'px-progress-fill');
+    this.notice = part(parent, 'px-notice');
+    this.clear();
+  }
+
+  setCorners(facts: CornerFacts | null, language: Language): void {
+    for (const corner of CORNERS) {
+      const lines = facts === null ? [] : this.layout[corner].map((item) => ({ item, text: cornerText(item, facts, language) })).filter(({ text }) => text !== '');
+      const shown = lines.map(({ item, text }) => {
+        const line = document.createElement('div');
+        line.className = MINOR.has(item) ? 'px-line px-minor' : 'px-line';
+        line.dataset['item'] = item;
+        line.textContent = text;
+        return line;
+      });
+      this.corners[corner].replaceChildren(...shown);
+    }
+  }
+
+  setLetters(letters: EdgeLetters | null): void {
+    for (const edge of EDGES) this.edges[edge].textContent = letters?.[edge] ?? '';
+  }
+
+  setScale(scale: Scale | null, language: Language): void {
+    const box = this.bar.parentElement as HTMLElement;
+    box.hidden = scale === null;
+    if (!scale) return;
+    this.bar.style.width = `${scale.pixels.toFixed(1)}px`;
+    this.barText.textContent = scale.detector ? `${scale.text} (${say('detector', language)})` : scale.text;
+  }
+
+  setWarnings(texts: string[], language: Language): void {
+    this.warnings.replaceChildren(
+      ...texts.map((text) => {
+        const line = document.createElement('div');
+        line.setAttribute('role', 'note');
+        line.textContent = `⚠ ${text}`;
+        line.title = `${say('notice', language)}: ${text}`;
+        return line;
+      }),
+    );
+  }
+
+  setProgress(loaded: number, total: number, language: Language): void {
+    this.progress.hidden = total === 0 || loaded >= total;
+    this.progress.setAttribute('role', 'progressbar');
+    this.progress.setAttribute('aria-label', say('progress', language));
+    this.progress.setAttribute('aria-valuenow', String(loaded));
+    this.progress.setAttribute('aria-valuemax', String(total));
+    (this.progress.firstElementChild as HTMLElement).style.width = total === 0 ? '0' : `${((100 * loaded) / total).toFixed(1)}%`;
+  }
+
+  setWaiting(text: string): void {
+    this.waiting.hidden = text === '';
+    this.waiting.textContent = text;
+  }
+
+  setNotice(notice: Notice | null, language: Language): void {
+    this.notice.hidden = notice === null;
+    if (!notice) {
+      this.notice.replaceChildren();
+      return;
+    }
+    this.notice.setAttribute('role', 'alert');
+    const title = document.createElement('strong');
+    title.textContent = notice.title;
+    const children: HTMLElement[] = [title];
+    if (notice.action) {
+      const action = document.createElement('span');
+      action.textContent = notice.action;
+      children.push(action);
+    }
+    if (notice.retry) {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = say('retry', language);
+      button.addEventListener('click', notice.retry);
+      children.push(button);
+    }
+    this.notice.replaceChildren(...children);
+  }
+
+  clear(): void {
+    this.setCorners(null, 'zh');
+    this.setLetters(null);
+    this.setScale(null, 'zh');
+    this.setWarnings([], 'zh');
+    this.setProgress(0, 0, 'zh');
+    this.setWaiting('');
+    this.setNotice(null, 'zh');
+  }
+}

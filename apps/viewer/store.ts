@@ -1,0 +1,255 @@
+/**
+ * The page's one store of series: what has arrived, what is arriving, and when it is dropped.
+ *
+ * Viewers *own* series (they showed or prefetched them). A series nobody owns is dropped at once; owned ones stay, the
+ * least recently shown first out, within the byte budget. Pixels are shared between viewers of a page.
+ */
+import { frameBytes, type Frame, type SeriesHeader } from './frame';
+import { modalityValues, type FramePixels } from './pixels';
+import { readStream, ServiceProblem, StreamError } from './stream';
+
+export type SeriesPhase = 'waiting' | 'loading' | 'complete' | 'failed';
+
+export interface SeriesKey {
+  study: string;
+  series: string;
+}
+
+export type SeriesEvent = { type: 'header' } | { type: 'frame'; index: number } | { type: 'phase' };
+
+/** One series: header, frames as they come, and whoever waits for them. */
+export class Series {
+  header: SeriesHeader | null = null;
+  readonly frames: (FramePixels | 'undecodable' | undefined)[] = [];
+  phase: SeriesPhase = 'waiting';
+  problem: unknown = null;
+  bytes = 0;
+  loaded = 0;
+  shownAt = 0;
+  readonly owners = new Set<string>();
+  private readonly listeners = new Set<(event: SeriesEvent) => void>();
+  private abort: AbortController | null = null;
+
+  constructor(
+    readonly key: SeriesKey,
+    private readonly url: string,
+  ) {}
+
+  listen(listener: (event: SeriesEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  frame(index: number): Frame {
+    const frame = this.header?.frames[index];
+    if (!frame) throw new Error(`series has no frame ${index}`);
+    return frame;
+  }
+
+  pixels(index: number): FramePixels | null {
+    const pixels = this.frames[index];
+    return pixels === undefined || pixels === 'undecodable' ? null : pixels;
+  }
+
+  /** Pixels of a frame as soon as they are here; rejects when the stream ends without them. */
+  arrival(index: number): Promise<FramePixels> {
+    return new Promise((resolve, reject) => {
+      const settle = (): boolean => {
+        const pixels = this.frames[index];
+        if (pixels === 'undecodable') reject(new StreamError(`frame ${index} cannot be decoded`));
+        else if (pixels) resolve(pixels);
+        else if (this.phase === 'failed' || this.phase === 'complete') reject(this.problem ?? new StreamError(`frame ${index} did not arrive`));
+        else return false;
+        return true;
+      };
+      if (settle()) return;
+      const stop = this.listen(() => {
+        if (settle()) stop();
+      });
+    });
+  }
+
+  /** Starts (or, after a failure, starts again) the stream; frames already here are kept. */
+  async load(gate: () => Promise<void> | null): Promise<void> {
+    if (this.phase === 'loading' || this.phase === 'complete') return;
+    this.phase = 'loading';
+    this.problem = null;
+    this.tell({ type: 'phase' });
+    const abort = new AbortController();
+    this.abort = abort;
+    try {
+      await readStream(
+        this.url,
+        { header: (header) => this.takeHeader(header), frame: (index, buffer) => this.takeFrame(index, buffer) },
+        { signal: abort.signal, gate },
+      );
+      this.phase = 'complete';
+    } catch (problem) {
+      this.phase = 'failed';
+      this.problem = problem;
+    }
+    this.tell({ type: 'phase' });
+  }
+
+  drop(): void {
+    this.abort?.abort();
+    this.frames.length = 0;
+    this.bytes = 0;
+    this.loaded = 0;
+    this.listeners.clear();
+  }
+
+  private takeHeader(header: SeriesHeader): void {
+    if (this.header !== null && this.header.frames.length !== header.frames.length) {
+      // Images were added since the first try: indexes moved, so nothing of before may be shown under them.
+      this.frames.length = 0;
+      this.bytes = 0;
+      this.loaded = 0;
+    }
+    this.header = header;
+    this.tell({ type: 'header' });
+  }
+
+  private takeFrame(index: number, buffer: ArrayBuffer): void {
+    if (this.frames[index] !== undefined) return;
+    const frame = this.frame(index);
+    if (buffer.byteLength === 0 && frameBytes(frame) !== 0) this.frames[index] = 'undecodable';
+    else {
+      const pixels = modalityValues(frame, buffer);
+      this.frames[index] = pixels;
+      this.bytes += pixels.values.byteLength;
+    }
+    this.loaded += 1;
+    this.tell({ type: 'frame', index });
+  }
+
+  private tell(event: SeriesEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+}
+
+/** All series of the page. */
+export class SeriesStore {
+  private readonly series = new Map<string, Series>();
+  private readonly inFront = new Set<Series>();
+  private waiting: (() => void)[] = [];
+  private readonly queue: Series[] = [];
+  private prefetching = false;
+  private clock = 0;
+
+  constructor(public budget = 1.5e9) {}
+
+  get size(): number {
+    return this.series.size;
+  }
+
+  get bytes(): number {
+    let sum = 0;
+    for (const one of this.series.values()) sum += one.bytes;
+    return sum;
+  }
+
+  /** Takes a series for showing: it loads now, and prefetches wait until it is done. */
+  show(base: string, key: SeriesKey, owner: string): Series {
+    const one = this.take(base, key, owner);
+    one.shownAt = this.clock += 1;
+    if (one.phase !== 'complete') {
+      this.inFront.add(one);
+      const stop = one.listen(() => {
+        if (one.phase === 'complete' || one.phase === 'failed') {
+          stop();
+          this.done(one);
+        }
+      });
+      // A prefetch already under way is simply let through: its gate opens for series in front.
+      this.wake();
+      void one.load(() => this.gate(one));
+    }
+    this.shrink();
+    return one;
+  }
+
+  /** Loads in the background, one after the other. */
+  prefetch(base: string, key: SeriesKey, owner: string): Series {
+    const one = this.take(base, key, owner);
+    one.shownAt ||= this.clock;
+    if (one.phase === 'waiting') this.queue.push(one);
+    void this.runQueue();
+    return one;
+  }
+
+  /** The owner no longer needs anything of this page. */
+  release(owner: string): void {
+    for (const [id, one] of this.series) {
+      if (one.owners.delete(owner) && one.owners.size === 0) this.remove(id, one);
+    }
+  }
+
+  /** Called with each series that is dropped, so that caches built on it can be emptied too. */
+  onDrop: (series: Series) => void = () => undefined;
+
+  private take(base: string, key: SeriesKey, owner: string): Series {
+    const id = `${base}|${key.study}|${key.series}`;
+    let one = this.series.get(id);
+    if (!one) {
+      const url = `${base}/series/${encodeURIComponent(key.study)}/${encodeURIComponent(key.series)}/stream`;
+      one = new Series(key, url);
+      this.series.set(id, one);
+    }
+    one.owners.add(owner);
+    return one;
+  }
+
+  private gate(one: Series): Promise<void> | null {
+    if (this.inFront.size === 0 || this.inFront.has(one)) return null;
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private done(one: Series): void {
+    this.inFront.delete(one);
+    this.wake();
+    this.shrink();
+  }
+
+  private wake(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  private async runQueue(): Promise<void> {
+    if (this.prefetching) return;
+    this.prefetching = true;
+    for (let next = this.queue.shift(); next; next = this.queue.shift()) {
+      const one = next;
+      if (one.owners.size === 0 || one.phase !== 'waiting') continue;
+      await this.gate(one);
+      await one.load(() => this.gate(one));
+      this.shrink();
+    }
+    this.prefetching = false;
+  }
+
+  /** Drops the least recently shown series beyond the budget; never one that is in front or was shown last. */
+  private shrink(): void {
+    const oldest = [...this.series].sort(([, a], [, b]) => a.shownAt - b.shownAt);
+    for (const [id, one] of oldest) {
+      if (this.bytes <= this.budget) return;
+      if (this.inFront.has(one) || one.shownAt === this.clock || one.phase === 'loading' || this.inUse(one)) continue;
+      this.remove(id, one);
+    }
+  }
+
+  /** Set by the viewers: a series in a cell is never dropped. */
+  inUse: (series: Series) => boolean = () => false;
+
+  private remove(id: string, one: Series): void {
+    this.series.delete(id);
+    this.inFront.delete(one);
+    one.drop();
+    this.onDrop(one);
+    this.wake();
+  }
+}
+
+export { ServiceProblem, StreamError };

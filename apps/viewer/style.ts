@@ -1,0 +1,62 @@
+/** The viewer's style sheet, as a constructed sheet: needs no inline style, works in a page and in a shadow root. */
+const CSS = `
+.px-viewer { position: relative; width: 100%; height: 100%; min-height: 120px; display: grid; gap: 2px; background: #0b0b0c; color: #e8e8e6;
+  font: 13px/1.35 system-ui, "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; outline: none; overflow: hidden; user-select: none; }
+.px-viewer:focus-visible { box-shadow: inset 0 0 0 1px #3b82c4; }
+.px-cell { position: relative; min-width: 0; min-height: 0; overflow: hidden; background: #000; container-type: size; border: 1px solid #1d1d1f; }
+.px-cell.px-active { border-color: #3b82c4; }
+.px-viewer[data-cells="1"] .px-cell { border-color: #000; }
+.px-stage { position: absolute; inset: 0; }
+.px-stage.px-hidden { visibility: hidden; }
+.px-stage canvas { outline: none; }
+.px-overlay { position: absolute; inset: 0; pointer-events: none; font-variant-numeric: tabular-nums; text-shadow: 0 0 2px #000, 0 1px 2px #000, 0 0 4px #000; }
+.px-corner { position: absolute; display: flex; flex-direction: column; max-width: calc(50% - 34px); }
+.px-line { overflow: hidden; text-overflow: ellipsis; white-space: pre; }
+.px-topLeft { top: 6px; left: 8px; }
+.px-topRight { top: 6px; right: 8px; text-align: right; }
+.px-bottomLeft { bottom: 8px; left: 8px; }
+.px-bottomRight { bottom: 8px; right: 8px; text-align: right; }
+.px-edge { position: absolute; font-size: 15px; font-weight: 600; color: #ffe08a; }
+.px-edge-left { left: 8px; top: 50%; transform: translateY(-50%); }
+.px-edge-right { right: 8px; top: 50%; transform: translateY(-50%); }
+.px-edge-top { top: 4px; left: 50%; transform: translateX(-50%); }
+.px-edge-bottom { bottom: 4px; left: 50%; transform: translateX(-50%); }
+.px-scale { position: absolute; left: 50%; bottom: 26px; transform: translateX(-50%); display: flex; flex-direction: column; align-items: center; font-size: 12px; white-space: nowrap; }
+.px-scale-bar { height: 5px; border: 1px solid #e8e8e6; border-top: 0; box-sizing: border-box; filter: drop-shadow(0 0 1px #000); }
+.px-warnings { position: absolute; top: 28px; left: 50%; transform: translateX(-50%); max-width: 46%; color: #ffcf66; font-size: 12px; text-align: center; }
+.px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
+.px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }
+.px-progress-fill { height: 100%; width: 0; background: #3b82c4; }
+.px-notice { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center; justify-content: center; gap: 8px; padding: 12px; text-align: center; color: #c9c9c6; }
+.px-notice.px-aside { inset: auto 8px 36px auto; padding: 6px 10px; background: rgba(20, 20, 22, .9); border-radius: 4px; }
+.px-notice strong { color: #f0f0ee; font-weight: 600; }
+.px-notice button { font: inherit; color: #e8e8e6; background: #24466b; border: 1px solid #3b82c4; border-radius: 4px; padding: 3px 14px; cursor: pointer; }
+.px-notice[hidden], .px-scale[hidden], .px-progress[hidden], .px-waiting[hidden] { display: none; }
+@container (max-width: 420px) or (max-height: 300px) {
+  .px-minor, .px-scale { display: none; }
+  .px-corner { font-size: 11px; max-width: calc(50% - 20px); }
+  .px-edge { font-size: 12px; }
+  .px-edge-left, .px-topLeft, .px-bottomLeft { left: 4px; }
+  .px-edge-right, .px-topRight, .px-bottomRight { right: 4px; }
+  .px-warnings { max-width: 60%; font-size: 11px; }
+}
+@container (max-width: 220px) or (max-height: 150px) {
+  .px-topRight, .px-edge-top, .px-warnings { display: none; }
+  .px-corner { font-size: 10px; }
+  .px-topLeft { max-width: calc(100% - 8px); }
+  .px-bottomLeft .px-line[data-item="series"] { display: none; }
+}
+`;
+
+let sheet: CSSStyleSheet | null = null;
+
+/** Puts the sheet into the root the element lives in (document or shadow root), once. */
+export function adoptStyle(element: HTMLElement): void {
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+  }
+  const root = element.getRootNode();
+  const place = root instanceof ShadowRoot ? root : document;
+  if (!place.adoptedStyleSheets.includes(sheet)) place.adoptedStyleSheets = [...place.adoptedStyleSheets, sheet];
+}

@@ -1,0 +1,87 @@
+"""The image viewer as a Jupyter widget, whose state Python can read and set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+STATIC = "/services/pages/static/"
+"""Prefix under which the pages service gives out built files."""
+
+# The widget's module is only a door: the bundle (megabytes) is imported by its address, once for the page, instead of
+# travelling as text in the state of every widget.
+LOADER = """
+const bundles = (globalThis.__viewerBundles ??= new Map());
+function load(address) {
+  const url = new URL(address, globalThis.location.href).href;
+  if (!bundles.has(url)) {
+    bundles.set(url, import(url).catch((problem) => { bundles.delete(url); throw problem; }));
+  }
+  return bundles.get(url);
+}
+async function render({ model, el }) {
+  try {
+    const bundle = await load(model.get("bundle"));
+    return bundle.render({ model, el });
+  } catch (problem) {
+    const zh = model.get("lang") !== "en";
+    const words = document.createElement("p");
+    words.setAttribute("role", "alert");
+    words.textContent = (zh ? "影像模块载入失败，请刷新页面：" : "The image module could not be loaded; reload the page: ") + problem.message;
+    el.append(words);
+    return () => words.remove();
+  }
+}
+export default { render };
+"""
+
+
+def bundle_address() -> str:
+    """Address of the built bundle, from `apps/dist/viewer.json`; empty when the front end is not built."""
+    listing = Path(__file__).resolve().parent.parent / "dist" / "viewer.json"
+    if not listing.is_file():
+        return ""
+    return STATIC + str(json.loads(listing.read_text(encoding="utf-8"))["js"])
+
+
+class DicomViewer(anywidget.AnyWidget):
+    """One image viewer: `DicomViewer(study="1.2…", series="1.2…")`.
+
+    All traits are synced both ways; what the browser writes (`index`, `count`, `window`, `tool`, `measurements`) is user input.
+    Pixels never pass through the kernel: the browser fetches them from `base` with the user's own right.
+    """
+
+    _esm = LOADER
+
+    bundle = traitlets.Unicode(help="address of the built viewer").tag(sync=True)
+    base = traitlets.Unicode("/services/images", help="prefix of the image service").tag(sync=True)
+    study = traitlets.Unicode("", help="Study Instance UID").tag(sync=True)
+    series = traitlets.Unicode("", help="Series Instance UID").tag(sync=True)
+    index = traitlets.Int(-1, help="image shown, 0-based; −1 before the first (opens in the middle)").tag(sync=True)
+    count = traitlets.Int(0, help="images in the series").tag(sync=True)
+    window: traitlets.Dict[str, Any] = traitlets.Dict(help="{center, width, function}: LINEAR, LINEAR_EXACT or SIGMOID (PS3.3 C.11.2)").tag(
+        sync=True
+    )
+    tool = traitlets.Enum(["window", "scroll", "zoom", "pan", "probe", "length"], "window", help="tool of the left mouse button").tag(
+        sync=True
+    )
+    measurements: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict(), help="lengths and probes as plain data").tag(sync=True)
+    lang = traitlets.Enum(["zh", "en"], "zh", help="language of the texts").tag(sync=True)
+    author = traitlets.Unicode("", help="written into new measurements").tag(sync=True)
+    height = traitlets.Unicode("480px", help="CSS height").tag(sync=True)
+
+    @traitlets.default("bundle")
+    def _built(self) -> str:
+        return bundle_address()
+
+    @traitlets.validate("window")
+    def _usable(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        """An empty window (as the header says) or one with numbers; anything else is refused in words."""
+        window: dict[str, Any] = proposal["value"]
+        if window and not all(isinstance(window.get(name), int | float) for name in ("center", "width")):
+            raise traitlets.TraitError("窗宽窗位须为数字 / a window needs the numbers center and width")
+        return window

@@ -1,0 +1,479 @@
+/** The viewer: a grid of cells, tools, keys, measurements, and the state a page or a kernel sees. */
+import { cache, eventTarget, type RenderingEngine } from '@cornerstonejs/core';
+import { annotation as annotations, Enums as ToolEnums, type Types as ToolTypes } from '@cornerstonejs/tools';
+import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
+import { Cell, type CellHost } from './cell';
+import type { CaseInfo } from './corners';
+import { activate, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { press } from './keys';
+import { imageIdOf, removeSources, sourceCount } from './loader';
+import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotation, type Measurement } from './measurements';
+import type { Series } from './store';
+import { adoptStyle } from './style';
+import { caseInfo } from './summary';
+import { presetsOf, windowFunction } from './window';
+import { say, type Language } from './words';
+
+const GRIDS: Record<LayoutName, { columns: number; rows: number }> = {
+  '1x1': { columns: 1, rows: 1 },
+  '1x2': { columns: 2, rows: 1 },
+  '2x2': { columns: 2, rows: 2 },
+};
+const ORDER: LayoutName[] = ['1x1', '1x2', '2x2'];
+
+let counter = 0;
+const viewers = new Set<GridViewer>();
+store.inUse = (series) => [...viewers].some((viewer) => viewer.shows(series));
+
+class GridViewer implements Viewer, CellHost {
+  readonly id = `v${(counter += 1).toString(36)}`;
+  readonly engine: RenderingEngine;
+  readonly group: ToolGroup;
+  readonly corners: ViewerOptions['corners'];
+  language: Language;
+  author: string;
+  private readonly root = document.createElement('div');
+  private readonly base: string;
+  private readonly onState: ViewerOptions['onState'];
+  private cells: Cell[] = [];
+  private active = 0;
+  private tool: ToolName;
+  private layoutName: LayoutName;
+  private cellNumber = 0;
+  private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
+  private readonly given = new WeakMap<Cell, CaseInfo>();
+  private pending: Measurement[] = [];
+  private stateFrame = 0;
+  private measureFrame = 0;
+  private disposed = false;
+  private readonly sizes: ResizeObserver;
+
+  constructor(parent: HTMLElement, options: ViewerOptions) {
+    this.language = options.lang ?? 'zh';
+    this.author = options.author ?? '';
+    this.base = options.base ?? '/services/images';
+    this.onState = options.onState;
+    this.corners = options.corners;
+    this.tool = options.tool ?? 'window';
+    this.layoutName = options.layout ?? '1x1';
+    adoptStyle(parent);
+    this.root.className = 'px-viewer';
+    this.root.tabIndex = 0;
+    this.root.setAttribute('role', 'application');
+    this.root.setAttribute('aria-label', say('viewer', this.language));
+    this.root.addEventListener('keydown', this.keyDown);
+    this.root.addEventListener('pointerdown', this.pointerDown, true);
+    parent.append(this.root);
+    this.engine = makeEngine(this.id);
+    this.group = makeToolGroup(this.id);
+    activate(this.group, this.tool);
+    for (const name of MEASURED) eventTarget.addEventListener(name, this.measured as EventListener);
+    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes.observe(this.root);
+    viewers.add(this);
+    this.arrange();
+  }
+
+  // ---- grid -----------------------------------------------------------------------------------------------------
+
+  private arrange(): void {
+    const { columns, rows } = GRIDS[this.layoutName];
+    const wanted = columns * rows;
+    // The active cell keeps its picture when the grid shrinks.
+    while (this.cells.length > wanted) {
+      const last = this.cells.length - 1;
+      const [gone] = this.cells.splice(this.active === last ? last - 1 : last, 1);
+      gone?.dispose();
+      this.active = Math.min(this.active, this.cells.length - 1);
+    }
+    while (this.cells.length < wanted) {
+      const cell = new Cell(this, `${this.id}-c${(this.cellNumber += 1)}`);
+      this.cells.push(cell);
+      this.root.append(cell.root);
+    }
+    this.root.dataset['cells'] = String(wanted);
+    this.root.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
+    this.setActive(this.active);
+    this.resize();
+  }
+
+  resize(): void {
+    if (this.disposed) return;
+    for (const cell of this.cells) cell.enable();
+    if (this.root.clientWidth > 1 && this.root.clientHeight > 1) this.engine.resize(true, true);
+    for (const cell of this.cells) cell.resized();
+  }
+
+  setLayout(layout: LayoutName): void {
+    if (!(layout in GRIDS) || layout === this.layoutName) return;
+    this.layoutName = layout;
+    this.arrange();
+    this.tellState();
+  }
+
+  setActive(cell: number): void {
+    this.active = Math.min(Math.max(0, cell), this.cells.length - 1);
+    this.cells.forEach((one, position) => {
+      one.root.classList.toggle('px-active', position === this.active);
+      one.root.setAttribute('aria-label', `${say('cell', this.language)} ${position + 1}`);
+    });
+    this.tellState();
+  }
+
+  private get cell(): Cell {
+    return this.cells[this.active] as Cell;
+  }
+
+  shows(series: Series): boolean {
+    return this.cells.some((cell) => cell.series === series);
+  }
+
+  // ---- series ---------------------------------------------------------------------------------------------------
+
+  show(request: ShowRequest): void {
+    if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
+    const { cell } = this;
+    const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
+    this.given.set(cell, request.info ?? {});
+    cell.info = request.info ?? {};
+    cell.show(series, {
+      ...(request.index === undefined ? {} : { index: request.index }),
+      ...(request.frames === undefined ? {} : { frames: request.frames }),
+      ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
+    });
+    void this.completeInfo(cell, series);
+  }
+
+  private async completeInfo(cell: Cell, series: Series): Promise<void> {
+    const read = await caseInfo(this.base, series.key.study, series.key.series);
+    if (cell.series !== series || this.disposed) return;
+    const given = this.given.get(cell) ?? {};
+    cell.info = { ...read, ...given, patient: { ...read.patient, ...given.patient } };
+    cell.refresh();
+  }
+
+  setInfo(info: CaseInfo): void {
+    const { cell } = this;
+    const given = { ...this.given.get(cell), ...info };
+    this.given.set(cell, given);
+    cell.info = { ...cell.info, ...info, patient: { ...cell.info.patient, ...info.patient } };
+    cell.refresh();
+  }
+
+  prefetch(series: SeriesRef | SeriesRef[]): void {
+    for (const one of Array.isArray(series) ? series : [series]) store.prefetch(this.base, { study: one.study, series: one.series }, this.id);
+  }
+
+  clear(): void {
+    this.cells.forEach((cell) => cell.empty());
+    this.tellState();
+  }
+
+  // ---- what the reader does ---------------------------------------------------------------------------------------
+
+  setTool(tool: ToolName): void {
+    if (!TOOLS.includes(tool)) return;
+    this.tool = tool;
+    this.root.dataset['tool'] = tool;
+    activate(this.group, tool);
+    this.tellState();
+  }
+
+  setWindow(window: WindowSetting): void {
+    if (Number.isFinite(window.center) && Number.isFinite(window.width)) this.cell.setWindow({ ...window, function: windowFunction(window.function) });
+  }
+
+  preset(id: string): void {
+    const opened = this.cell.openedWindow();
+    const preset = presetsOf(this.cell.info.modality ?? null).find((one) => one.id === id);
+    if (opened && preset) this.cell.setWindow(preset.window(opened));
+  }
+
+  invert(): void {
+    this.cell.invert();
+  }
+
+  reset(): void {
+    this.cell.reset();
+  }
+
+  scrollTo(index: number): void {
+    this.cell.scrollTo(index);
+  }
+
+  valueAt(point: [number, number], index?: number): number | number[] | null {
+    return this.cell.valueAt(point, index).value;
+  }
+
+  screenOf(point: [number, number]): { x: number; y: number } | null {
+    return this.cell.screenOf(point);
+  }
+
+  canvas(cell = this.active): HTMLCanvasElement | null {
+    return this.cells[cell]?.canvas ?? null;
+  }
+
+  setLanguage(lang: Language): void {
+    this.language = lang;
+    this.root.setAttribute('aria-label', say('viewer', lang));
+    for (const cell of this.cells) {
+      if (cell.series) cell.refresh();
+      else cell.empty();
+    }
+    this.setActive(this.active);
+  }
+
+  private readonly pointerDown = (event: PointerEvent): void => {
+    const position = this.cells.findIndex((cell) => cell.root.contains(event.target as Node));
+    if (position >= 0 && position !== this.active) this.setActive(position);
+    this.root.focus({ preventScroll: true });
+  };
+
+  private readonly keyDown = (event: KeyboardEvent): void => {
+    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+    const done = press(event, {
+      tool: (name) => this.setTool(name),
+      scroll: (images) => this.cell.scrollBy(images),
+      end: (last) => this.cell.scrollTo(last ? this.cell.count - 1 : 0),
+      preset: (position) => {
+        const preset = presetsOf(this.cell.info.modality ?? null)[position];
+        if (preset) this.preset(preset.id);
+      },
+      reset: () => this.reset(),
+      invert: () => this.invert(),
+      layout: () => this.setLayout(ORDER[(ORDER.indexOf(this.layoutName) + 1) % ORDER.length] as LayoutName),
+      remove: () => this.removeNearest(),
+      zoom: (factor) => this.cell.zoomBy(factor),
+    });
+    if (!done) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  // ---- measurements ---------------------------------------------------------------------------------------------
+
+  /** The highlighted measurement of the image on the screen, else its newest one. */
+  private removeNearest(): void {
+    const frame = this.cell.currentFrame();
+    const here = annotationsOf(this.id).filter((one) => {
+      const data = fromAnnotation(one);
+      return data !== null && data.sop_uid === frame?.sop_uid && data.frame === frame.frame;
+    });
+    const chosen = here.find((one) => one.highlighted) ?? here.at(-1);
+    if (chosen?.annotationUID) this.removeMeasurement(chosen.annotationUID);
+  }
+
+  measurements(): Measurement[] {
+    const drawn = annotationsOf(this.id)
+      .map((one) => fromAnnotation(one))
+      .filter((one) => one !== null);
+    return [...drawn, ...this.pending];
+  }
+
+  setMeasurements(list: Measurement[]): void {
+    for (const one of annotationsOf(this.id)) if (one.annotationUID) removeAnnotation(one.annotationUID);
+    this.pending = list.filter(isMeasurement).map((one) => structuredClone(one));
+    for (const cell of this.cells) if (cell.series?.header) this.known(cell.series);
+    this.tellMeasurements();
+  }
+
+  removeMeasurement(id: string): void {
+    this.pending = this.pending.filter((one) => one.id !== id);
+    removeAnnotation(id);
+    for (const cell of this.cells) cell.render();
+    this.tellMeasurements();
+  }
+
+  known(series: Series): void {
+    const frames = series.header?.frames ?? [];
+    this.pending = this.pending.filter((one) => {
+      if (one.study !== series.key.study || one.series !== series.key.series) return true;
+      const frame = frames.find((each) => each.sop_uid === one.sop_uid && each.frame === one.frame);
+      if (!frame) return true;
+      addToImage(one, imageIdOf(this.id, series, frame.index), frame, frame.frame_of_reference || series.key.series);
+      return false;
+    });
+    for (const cell of this.cells) cell.render();
+  }
+
+  private readonly measured = (event: CustomEvent<{ annotation?: ToolTypes.Annotation }>): void => {
+    if (event.detail.annotation?.metadata?.referencedImageId?.startsWith(`px:${this.id}/`)) this.tellMeasurements();
+  };
+
+  private tellMeasurements(): void {
+    if (this.measureFrame || this.disposed) return;
+    this.measureFrame = requestAnimationFrame(() => {
+      this.measureFrame = 0;
+      this.emit('measurements', this.measurements());
+    });
+  }
+
+  // ---- state ----------------------------------------------------------------------------------------------------
+
+  state(): ViewerState {
+    const { cell } = this;
+    const { series } = cell;
+    const modality = cell.info.modality ?? null;
+    return {
+      study: series?.key.study ?? null,
+      series: series?.key.series ?? null,
+      modality,
+      index: cell.index,
+      count: cell.count,
+      loaded: series?.loaded ?? 0,
+      phase: series?.phase ?? 'empty',
+      window: cell.getWindow(),
+      inverted: cell.inverted,
+      ...cell.view(),
+      tool: this.tool,
+      layout: this.layoutName,
+      active: this.active,
+      warnings: series?.header?.warnings ?? [],
+      presets: presetsOf(modality).map(({ id, zh, en }) => ({ id, label: this.language === 'zh' ? zh : en })),
+    };
+  }
+
+  changed(cell: Cell): void {
+    if (cell === this.cells[this.active]) this.tellState();
+  }
+
+  private tellState(): void {
+    if (this.stateFrame || this.disposed) return;
+    this.stateFrame = requestAnimationFrame(() => {
+      this.stateFrame = 0;
+      if (this.disposed) return;
+      const state = this.state();
+      this.onState?.(state);
+      this.emit('state', state);
+    });
+  }
+
+  shown(cell: Cell): void {
+    if (cell.series) this.emit('shown', { ...cell.series.key, index: cell.index, cell: this.cells.indexOf(cell) });
+  }
+
+  failed(cell: Cell, words: string): void {
+    if (cell.series) this.emit('failed', { ...cell.series.key, words, cell: this.cells.indexOf(cell) });
+  }
+
+  retry(cell: Cell): void {
+    if (!cell.series) return;
+    const { study, series } = cell.series.key;
+    const info = this.given.get(cell);
+    this.show({ study, series, cell: this.cells.indexOf(cell), ...(info ? { info } : {}) });
+  }
+
+  on<E extends keyof ViewerEvents>(event: E, handler: (value: ViewerEvents[E]) => void): () => void {
+    const handlers = this.handlers.get(event) ?? new Set();
+    this.handlers.set(event, handlers);
+    handlers.add(handler as (value: never) => void);
+    return () => handlers.delete(handler as (value: never) => void);
+  }
+
+  private emit<E extends keyof ViewerEvents>(event: E, value: ViewerEvents[E]): void {
+    for (const handler of [...(this.handlers.get(event) ?? [])]) (handler as (value: ViewerEvents[E]) => void)(value);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    cancelAnimationFrame(this.stateFrame);
+    cancelAnimationFrame(this.measureFrame);
+    this.sizes.disconnect();
+    for (const name of MEASURED) eventTarget.removeEventListener(name, this.measured as EventListener);
+    for (const one of annotationsOf(this.id)) if (one.annotationUID) annotations.state.removeAnnotation(one.annotationUID);
+    for (const cell of this.cells) cell.dispose();
+    this.cells = [];
+    dropToolGroup(this.id);
+    this.engine.destroy();
+    viewers.delete(this);
+    removeSources((imageId) => imageId.startsWith(`px:${this.id}/`));
+    store.release(this.id);
+    this.handlers.clear();
+    this.root.remove();
+  }
+}
+
+const MEASURED = [
+  ToolEnums.Events.ANNOTATION_COMPLETED,
+  ToolEnums.Events.ANNOTATION_MODIFIED,
+  ToolEnums.Events.ANNOTATION_REMOVED,
+];
+
+/** A page without WebGL: says so, and answers every call harmlessly. */
+class UnsupportedViewer implements Viewer {
+  private readonly box = document.createElement('div');
+
+  constructor(parent: HTMLElement, private readonly options: ViewerOptions) {
+    adoptStyle(parent);
+    this.box.className = 'px-viewer';
+    parent.append(this.box);
+    this.setLanguage(options.lang ?? 'zh');
+  }
+
+  setLanguage(lang: Language): void {
+    const notice = document.createElement('div');
+    notice.className = 'px-notice';
+    notice.setAttribute('role', 'alert');
+    const title = document.createElement('strong');
+    title.textContent = say('noWebgl', lang);
+    const action = document.createElement('span');
+    action.textContent = say('noWebglHow', lang);
+    notice.append(title, action);
+    this.box.replaceChildren(notice);
+  }
+
+  private list: Measurement[] = [];
+  show(): void {
+    this.options.onState?.(this.state());
+  }
+  prefetch(): void {}
+  clear(): void {}
+  setTool(): void {}
+  setWindow(): void {}
+  preset(): void {}
+  invert(): void {}
+  reset(): void {}
+  scrollTo(): void {}
+  setLayout(): void {}
+  setActive(): void {}
+  setInfo(): void {}
+  resize(): void {}
+  removeMeasurement(): void {}
+  measurements(): Measurement[] {
+    return this.list;
+  }
+  setMeasurements(list: Measurement[]): void {
+    this.list = list.filter(isMeasurement);
+  }
+  valueAt(): null {
+    return null;
+  }
+  screenOf(): null {
+    return null;
+  }
+  canvas(): null {
+    return null;
+  }
+  state(): ViewerState {
+    return {
+      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0],
+      tool: 'window', layout: '1x1', active: 0, warnings: [], presets: [],
+    };
+  }
+  on(): () => void {
+    return () => undefined;
+  }
+  dispose(): void {
+    this.box.remove();
+  }
+}
+
+export function mountViewer(el: HTMLElement, options: ViewerOptions = {}): Viewer {
+  return start().webgl ? new GridViewer(el, options) : new UnsupportedViewer(el, options);
+}
+
+/** What the page holds in memory; for tests and the operator's page. */
+export function storeFacts(): { series: number; bytes: number; images: number; cached: number; viewers: number } {
+  return { series: store.size, bytes: store.bytes, images: sourceCount(), cached: cache.getCacheSize(), viewers: viewers.size };
+}

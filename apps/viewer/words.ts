@@ -1,0 +1,75 @@
+/** Every text of the viewer, in both languages. */
+export type Language = 'zh' | 'en';
+
+const WORDS = {
+  loading: ['正在载入', 'Loading'],
+  image: ['图像', 'Image'],
+  series: ['序列', 'Series'],
+  position: ['层面', 'Position'],
+  thickness: ['层厚', 'Thickness'],
+  window: ['窗宽/窗位', 'W/L'],
+  zoom: ['缩放', 'Zoom'],
+  inverted: ['反相', 'Inverted'],
+  detector: ['探测器平面', 'detector plane'],
+  retry: ['重试', 'Retry'],
+  empty: ['未选择序列', 'No series chosen'],
+  noFrames: ['该序列没有可显示的图像', 'This series has no image that can be shown'],
+  notRenderable: ['请从检查列表下载原文件', 'Download the original file from the examination'],
+  failed: ['影像载入失败', 'The images could not be loaded'],
+  failedHow: ['请重试；若仍失败，请联系运维人员', 'Retry; if it fails again, tell the operator'],
+  cut: ['传输中断，已载入的图像仍可查看', 'The transfer broke off; images already here can be read'],
+  undecodable: ['该图像无法解码', 'This image cannot be decoded'],
+  undecodableHow: ['请通知发送医院重新传送', 'Ask the sending hospital to send it again'],
+  unauthorised: ['登录已失效', 'Your session has ended'],
+  unauthorisedHow: ['请重新登录', 'Sign in again'],
+  forbidden: ['没有查看该影像的权限', 'You have no right to these images'],
+  forbiddenHow: ['如需查看，请联系管理员', 'Ask an administrator if you need them'],
+  missing: ['未找到该序列', 'The series was not found'],
+  missingHow: ['可能已被移除或不在您的数据范围内', 'It may have been removed or lies outside your scope'],
+  noWebgl: ['此浏览器无法显示影像（WebGL 不可用）', 'This browser cannot show images (WebGL is not available)'],
+  noWebglHow: ['请启用硬件加速或更换浏览器', 'Turn on hardware acceleration or use another browser'],
+  contextLost: ['显卡中断，正在恢复', 'The graphics device was lost, restoring'],
+  tooLarge: ['图像超出此计算机显卡的最大尺寸', 'The image is larger than this computer’s graphics can show'],
+  tooLargeHow: ['请更换工作站，或下载原文件', 'Use another workstation, or download the original'],
+  male: ['男', 'M'],
+  female: ['女', 'F'],
+  otherSex: ['其他', 'O'],
+  years: ['岁', ' y'],
+  months: ['月', ' mo'],
+  days: ['天', ' d'],
+  pixel: ['像素', 'px'],
+  uncalibrated: ['无像素间距，不显示毫米', 'No pixel spacing: no mm'],
+  notice: ['注意', 'Note'],
+  viewer: ['影像浏览', 'Image viewer'],
+  cell: ['视图', 'View'],
+  progress: ['载入进度', 'Loading progress'],
+} as const satisfies Record<string, readonly [string, string]>;
+
+export type Word = keyof typeof WORDS;
+
+export function say(word: Word, language: Language): string {
+  return WORDS[word][language === 'zh' ? 0 : 1];
+}
+
+/** Warnings of a series (codes of the node) in words; an unknown code is shown as it is rather than hidden. */
+const WARNINGS: Record<string, readonly [string, string]> = {
+  tilt: ['机架倾斜：不可直接重建', 'Gantry tilt: not for direct reconstruction'],
+  sheared: ['机架倾斜：不可直接重建', 'Gantry tilt: not for direct reconstruction'],
+  irregular_spacing: ['层间距不均匀', 'Uneven slice spacing'],
+  uneven_spacing: ['层间距不均匀', 'Uneven slice spacing'],
+  gap: ['层面缺失', 'Slices are missing'],
+  missing_slices: ['层面缺失', 'Slices are missing'],
+  duplicate_positions: ['同一位置有多幅图像（多期相）', 'Several images at one position (phases)'],
+  mixed_orientation: ['序列内方向不一致', 'Orientations differ within the series'],
+  mixed_size: ['序列内图像大小不一致', 'Image sizes differ within the series'],
+  mixed_spacing: ['序列内像素间距不一致', 'Pixel spacing differs within the series'],
+  no_spacing: ['无像素间距，长度以像素表示', 'No pixel spacing: lengths are in pixels'],
+  no_position: ['无位置信息，按图像号排序', 'No positions: sorted by image number'],
+  lossy: ['有损压缩', 'Lossy compression'],
+  undecodable: ['部分图像无法解码', 'Some images cannot be decoded'],
+};
+
+export function warningText(code: string, language: Language): string {
+  const known = WARNINGS[code];
+  return known ? known[language === 'zh' ? 0 : 1] : code;
+}

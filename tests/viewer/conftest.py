@@ -1,0 +1,129 @@
+"""A real browser with a software graphics card, and the viewer's page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .server import ViewerServer
+from .streams import Stream
+
+GRAPHICS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path="/usr/bin/chromium", args=GRAPHICS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewerServer]:
+    running = ViewerServer(tmp_path_factory.mktemp("viewer"))
+    yield running
+    running.close()
+
+
+class Bench:
+    """The page with its viewers; every wait has a limit, every outside request and page error is kept."""
+
+    def __init__(self, page: Page, server: ViewerServer) -> None:
+        self.page = page
+        self.server = server
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request", lambda request: None if request.url.startswith((server.url, "data:", "blob:")) else self.outside.append(request.url)
+        )
+        page.goto(server.url)
+        self.until("typeof bench === 'object'")
+
+    def run(self, expression: str, argument: Any = None) -> Any:
+        return self.page.evaluate(expression, argument)
+
+    def until(self, expression: str, seconds: float = 15) -> Any:
+        """Polls (the page's policy forbids what wait_for_function needs)."""
+        end = time.monotonic() + seconds
+        while True:
+            value = self.run(expression)
+            if value:
+                return value
+            if time.monotonic() > end:
+                state = self.run("typeof bench === 'object' ? Object.values(bench.viewers).map(v => v.state()) : null")
+                raise AssertionError(
+                    f"not within {seconds} s: {expression}; state {state}; errors {self.errors}; notice {self.page.locator('.px-notice').all_inner_texts()}"
+                )
+            time.sleep(0.02)
+
+    def mount(self, name: str = "a", **options: Any) -> None:
+        self.run("([id, options]) => bench.mount(id, options)", [name, options])
+
+    def show(self, stream: Stream, series: str = "x", name: str = "a", wait: bool = True, **request: Any) -> None:
+        """Serves the stream as series `series` and shows it; waits for the first picture (and the whole series)."""
+        self.server.streams[series] = stream
+        before = self.run("id => bench.events.filter(e => e.name === id + '.shown').length", name)
+        self.run("([id, request]) => bench.viewers[id].show(request)", [name, {"study": "s", "series": series} | request])
+        if wait:
+            self.until(f"bench.events.filter(e => e.name === '{name}.shown').length > {before}")
+            self.until(f"bench.viewers['{name}'].state().phase === 'complete'")
+            self.settle()
+
+    def settle(self) -> None:
+        """Two frames of the browser: what was asked to be drawn is drawn."""
+        self.run("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 30))))")
+
+    def call(self, method: str, *arguments: Any, name: str = "a") -> Any:
+        value = self.run("([id, method, args]) => bench.viewers[id][method](...args)", [name, method, list(arguments)])
+        self.settle()
+        return value
+
+    def state(self, name: str = "a") -> dict[str, Any]:
+        return dict(self.run("id => bench.viewers[id].state()", name))
+
+    def grey(self, column: float, row: float, name: str = "a") -> list[int]:
+        return list(self.run("([id, x, y]) => bench.pixel(id, x, y)", [name, column, row]))
+
+    def screen(self, column: float, row: float, name: str = "a") -> tuple[float, float]:
+        place = self.run("([id, p]) => bench.viewers[id].screenOf(p)", [name, [column, row]])
+        return place["x"], place["y"]
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down(button=button)
+        for step in range(1, 5):
+            mouse.move(start[0] + (end[0] - start[0]) * step / 4, start[1] + (end[1] - start[1]) * step / 4)
+        mouse.up(button=button)
+        self.settle()
+
+    def text(self, selector: str) -> str:
+        return "\n".join([text or "" for text in self.page.locator(selector).all_text_contents()])
+
+
+@pytest.fixture
+def bench(browser: Browser, server: ViewerServer) -> Iterator[Bench]:
+    context = browser.new_context(viewport={"width": 900, "height": 700})
+    one = Bench(context.new_page(), server)
+    yield one
+    errors, outside = one.errors, one.outside
+    context.close()
+    for kept in (server.streams, server.pause, server.cut, server.problems):
+        kept.clear()
+    assert errors == []
+    assert outside == [], "a request left the machine"
+
+
+@pytest.fixture
+def pictures() -> Path:
+    folder = Path("/tmp/viewer-pictures")
+    folder.mkdir(exist_ok=True)
+    return folder
