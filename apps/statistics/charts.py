@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
-from apps.statistics.look import Theme, template
+from apps.statistics.look import Theme, go, template
 from apps.statistics.words import Lang, say
 
 ROW = 30
@@ -59,7 +58,7 @@ def _bars_across(names: list[str], most: int = 14) -> dict[str, Any]:
     }
 
 
-def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
     """Exams of each institution; columns key, name, name_en, exams, signed, waiting."""
     names = labels(frame, lang)
     figure = go.Figure(
@@ -80,7 +79,7 @@ def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
     return figure.update_layout(template=template(theme), **_bars_across(names))
 
 
-def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
     """Exams of each modality; columns key, exams, signed, waiting."""
     names = labels(frame, lang)
     figure = go.Figure(
@@ -100,7 +99,7 @@ def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
     return figure.update_layout(template=template(theme), xaxis={"type": "category", "showgrid": False}, yaxis={"rangemode": "tozero"})
 
 
-def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
     """Exams and image accesses of each day; both with columns key (ISO day) and their count."""
     counts = frame["exams"].tolist()
     common: dict[str, Any] = {
@@ -130,7 +129,7 @@ def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) ->
     return figure.update_layout(template=template(theme), xaxis=axis, yaxis={"rangemode": "tozero"}, showlegend=True)
 
 
-def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> go.Figure:
+def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
     """Median and 90th percentile of each institution; columns key, name, name_en, signed, waiting, p50, p90 (minutes, may be null)."""
     names = labels(frame, lang)
     word, minutes = unit(frame["p90"])

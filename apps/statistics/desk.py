@@ -11,7 +11,6 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-import plotly.graph_objects as go
 import traitlets
 
 from apps.desk import Desk, services
@@ -65,10 +64,8 @@ def summary(answer: Answer) -> dict[str, Any]:
     figures = {}
     for name in ("exams", "per_day", "accesses", "p50", "p90", "mean", "positive_rate", "waiting", "signed"):
         value, earlier = now[name], before[name] if before else None
-        if name == "positive_rate":
-            moved = None if value is None or earlier is None else value - earlier
-        else:
-            moved = change(value, earlier)
+        between = None if value is None or earlier is None else value - earlier
+        moved = between if name == "positive_rate" else change(value, earlier)
         figures[name] = {"value": value, "previous": earlier, "change": moved}
     return {"figures": figures, "previous": {"from": before["from"], "to": before["to"]} if before else None}
 
@@ -79,7 +76,7 @@ class StatisticsDesk(Desk):
     filters = traitlets.Dict(help="from, to (ISO days), institution, modality (lists); set by the page").tag(sync=True)
     theme = traitlets.Enum(["light", "dark"], default_value="light").tag(sync=True)
     state = traitlets.Enum(["loading", "ready", "empty", "failed"], default_value="loading").tag(sync=True)
-    problem = traitlets.Dict(allow_none=True, default_value=None, help="status, code, words").tag(sync=True)
+    problem: Any = traitlets.Dict(allow_none=True, default_value=None, help="status, code, words").tag(sync=True)
     summary = traitlets.Dict(help="figures row, see summary()").tag(sync=True)
     figures = traitlets.Dict(help="chart → plotly JSON text").tag(sync=True)
     tables = traitlets.Dict(help="chart → its numbers as rows").tag(sync=True)
@@ -164,7 +161,7 @@ class StatisticsDesk(Desk):
     def _drawn(self) -> dict[str, str]:
         lang, theme = cast("Lang", self.lang), cast("Theme", self.theme)
         frames = self._frames
-        drawing: dict[str, Callable[[], go.Figure]] = {
+        drawing: dict[str, Callable[[], Any]] = {
             "institutions": lambda: charts.institutions(frames["institutions"], lang, theme),
             "modalities": lambda: charts.modalities(frames["modalities"], lang, theme),
             "days": lambda: charts.days(frames["days"], frames["accesses"], lang, theme),

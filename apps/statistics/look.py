@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-import plotly.graph_objects as go
+from plotly import graph_objects
 
+go: Any = graph_objects
+"""plotly's figures; the package's own types do not export them."""
 Theme = Literal["light", "dark"]
 FONT = "Noto Sans SC, Microsoft YaHei, PingFang SC, Noto Sans CJK SC, Source Han Sans SC, sans-serif"
 
@@ -31,7 +33,7 @@ COLOURS: dict[Theme, Colours] = {
 }
 
 
-def template(theme: Theme) -> go.layout.Template:
+def template(theme: Theme) -> Any:
     """Layout defaults of every chart; the card around it draws title and frame."""
     colours = COLOURS[theme]
     axis = {

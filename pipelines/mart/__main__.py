@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"未知设置 / unknown settings: {', '.join(unknown)}. 请改正或删除 / correct or remove them.\n")
         return 2
     try:
-        settings = Settings()
+        settings = Settings.from_environment()
     except ValidationError as error:
         faults = "\n".join(f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
         sys.stderr.write(f"设置不完整或不正确 / settings are missing or wrong:\n{faults}\n")

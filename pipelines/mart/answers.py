@@ -6,9 +6,10 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
-import pyarrow as pa
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
+
+from pipelines.mart.arrow import pa
 
 ARROW = "application/vnd.apache.arrow.stream"
 _KEY = ("key", pa.string())
@@ -16,7 +17,7 @@ _NAMES = (("name", pa.string()), ("name_en", pa.string()))
 _MOMENT = pa.timestamp("us", tz="UTC")
 
 # Columns of each figure, so that an empty answer and an all-null column keep their types.
-SHAPES: dict[str, pa.Schema] = {
+SHAPES: dict[str, Any] = {
     "exams": pa.schema(
         [_KEY, *_NAMES, *((name, pa.int64()) for name in ("exams", "signed", "waiting", "positive", "stated")), ("per_day", pa.float64())]
     ),

@@ -54,15 +54,13 @@ class _Bearer(httpx.Auth):
 class MartClient:
     """Reads figures with a ticket (text, or a function that gives the present one)."""
 
-    def __init__(self, base_url: str, ticket: Ticket, *, timeout: float = 20.0) -> None:
-        self._http = httpx.Client(base_url=base_url.rstrip("/"), auth=_Bearer(ticket), timeout=timeout, trust_env=False)
+    def __init__(self, base_url: str, ticket: Ticket, *, timeout: float = 20.0, http: httpx.Client | None = None) -> None:
+        self._http = http or httpx.Client(base_url=base_url.rstrip("/"), auth=_Bearer(ticket), timeout=timeout, trust_env=False)
 
     @classmethod
     def over(cls, http: httpx.Client) -> MartClient:
         """Read through a connection that knows address and ticket already: `apps.desk.services().mart`."""
-        client = cls.__new__(cls)
-        client._http = http
-        return client
+        return cls("", "", http=http)
 
     def _get(self, path: str, **asked: Any) -> Answer:
         parameters = {name: value for name, value in asked.items() if value not in (None, "", [], ())}

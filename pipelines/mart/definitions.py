@@ -30,10 +30,12 @@ EXAMS: Words = {
 TURNAROUND: Words = {
     "zh": "报告时效：首幅影像到达至报告签发的分钟数，取期间内的检查中报告已签发者；"
     "p50 为中位数，p90 为 90% 的检查不超过的时间（线性插值）。"
-    "一次检查有多份报告时取最早签发的一份；已召回的报告视为未签发。待报告 = 期间内尚无签发报告的检查数。",
+    "签发时间取最近一次召回之后的首次签发（补充报告不改变时效）；已召回的报告视为未签发。待报告 = 期间内尚无签发报告的检查数。",
     "en": "Turnaround: minutes from the arrival of the first image to the signature of the report, over the exams of the period "
     "that have a signed report; p50 is the median, p90 the time not exceeded by 90 % (linear interpolation). "
-    "Of several reports on one exam the first signed counts; a recalled report counts as unsigned. Waiting = exams of the period without a signed report.",
+    "The first signature since "
+    "the last recall counts (an addendum does not change it); a recalled report counts as unsigned. "
+    "Waiting = exams of the period without a signed report.",
 }
 ACCESSES: Words = {
     "zh": "调阅量：同一人在同一次登录中打开同一检查的影像，无论多少次，计一次；按打开的日期计入期间，按影像所属机构归类。",

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines.mart.store import STATES, Changes
+from pipelines.mart.store import STATES, TIMES, Changes
 
 Row = Mapping[str, Any]
 PRIORITIES = frozenset({"stat", "urgent", "routine"})
@@ -32,7 +32,8 @@ def local_day(at: datetime | None, zone: ZoneInfo) -> date | None:
 
 def exam(data: Row, zone: ZoneInfo) -> dict[str, Any]:
     """One row of `exams`. Its day is the day its first image arrived; an exam without images counts on the day it was performed."""
-    times = {state: moment(data.get(state)) for state in STATES}
+    entered = data.get("state_times") or {}
+    times = {time: moment(data.get(time)) for time in TIMES} | {f"{state}_at": moment(entered.get(state)) for state in STATES}
     patient = data.get("patient") or {}
     days = (patient.get("age") or {}).get("days")
     return {
@@ -49,7 +50,7 @@ def exam(data: Row, zone: ZoneInfo) -> dict[str, Any]:
         "sex": str(patient.get("sex") or "") or None,
         "age_days": int(days) if isinstance(days, int) and 0 <= days < 130 * 366 else None,
         "images": int(data.get("images") or 0),
-        "positive": data.get("positive"),
+        "report_id": str(data["report_id"]) if data.get("report_id") is not None else None,
         **times,
         "day": local_day(times["arrived_at"] or times["performed_at"], zone),
     }
@@ -65,12 +66,22 @@ def _exam_changed(changes: Changes, row: Row, zone: ZoneInfo) -> None:
 
 def _report_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
     data = row["data"]
-    key = (str(data["id"]),)
-    times = {name: moment(data.get(name)) for name in ("created_at", "submitted_at", "signed_at")}
-    changes.put("reports", key, [{"report_id": key[0], "state": data.get("state"), "positive": data.get("positive"), **times}])
-    changes.put(
-        "report_exams", key, [{"report_id": key[0], "exam_id": str(exam_id)} for exam_id in sorted(set(map(str, data["exam_ids"])))]
-    )
+    report_id = str(data["id"])
+    entered = data.get("state_times") or {}
+    signed = moment(data.get("signed_at"))
+    life = str(entered.get("recalled") or "")
+    times = {f"{state}_at": moment(entered.get(state)) for state in ("drafting", "written")}
+    held = {
+        "report_id": report_id,
+        "state": data.get("state"),
+        "positive": data.get("positive"),
+        **times,
+        "signed_at": signed,
+        "life": life,
+    }
+    changes.put("reports", (report_id,), [held])
+    if signed is not None:
+        changes.put("signatures", (report_id, life), [{"report_id": report_id, "life": life, "signed_at": signed}])
 
 
 def _institution_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:

@@ -71,12 +71,12 @@ class Filters:
         }
 
 
-# An exam is signed by the first of its reports that is signed and was not recalled; the flag is that of its latest signed report.
+# A report is signed while it has a signature that was not recalled; its time is the first signature since the last recall, so that an
+# addendum months later does not make the report late.
 _SIGNED = """
-SELECT exam_id, min(signed_at) AS signed_at, arg_max(positive, signed_at) AS positive
-FROM reports JOIN report_exams USING (report_id)
-WHERE signed_at IS NOT NULL AND state IN ('signed', 'delivered')
-GROUP BY exam_id
+SELECT r.report_id, f.signed_at, r.positive
+FROM reports r JOIN signatures f ON f.report_id = r.report_id AND f.life = r.life
+WHERE r.signed_at IS NOT NULL
 """
 
 
@@ -88,7 +88,7 @@ def _behind(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
 SELECT e.exam_id, e.institution, coalesce(e.modality, '') AS modality, e.body_part, e.sex, e.age_days, e.priority, e.scheduled, e.stage,
        e.images, e.day, e.arrived_at, e.performed_at, s.signed_at, s.positive,
        date_diff('microsecond', e.arrived_at, s.signed_at) / 60e6 AS minutes
-FROM exams e LEFT JOIN ({_SIGNED}) s USING (exam_id)
+FROM exams e LEFT JOIN ({_SIGNED}) s USING (report_id)
 WHERE e.day IS NOT NULL AND e.exam_state IS DISTINCT FROM 'cancelled' AND {within} AND {asked}
 """
     return query, [*values, *more]

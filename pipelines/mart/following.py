@@ -13,7 +13,7 @@ from pipelines.following import Feed, Follower, Row
 from pipelines.mart import facts
 from pipelines.mart.store import MartStore
 
-RECORDS_TABLES = ("institutions", "exams", "exam_studies", "reports", "report_exams", "revocations")
+RECORDS_TABLES = ("institutions", "exams", "exam_studies", "reports", "signatures", "revocations")
 IMAGES_TABLES = ("accesses",)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -41,6 +42,11 @@ class Settings(BaseSettings):
         if not value.is_file():
             raise ValueError(f"文件不存在 / no such file: {value}")
         return value
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read and check everything."""
+        return cls(**dict[str, Any]())
 
     @property
     def zone(self) -> ZoneInfo:

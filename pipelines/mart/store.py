@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from pipelines.following import Aside
+from pipelines.mart.arrow import pa
 
 MOMENT = pa.timestamp("us")
-STATES = ("ordered_at", "checked_in_at", "called_at", "started_at", "performed_at", "arrived_at", "completed_at", "cancelled_at")
+TIMES = ("ordered_at", "performed_at", "arrived_at")
+STATES = ("checked_in", "called", "in_progress", "images_complete", "cancelled")
 
 # Columns of each table. There is no name, birth date or number of a patient here, and no free text that could hold one.
-TABLES: dict[str, pa.Schema] = {
+TABLES: dict[str, Any] = {
     "institutions": pa.schema([("code", pa.string()), ("name", pa.string()), ("name_en", pa.string())]),
     "exams": pa.schema(
         [
@@ -44,8 +45,9 @@ TABLES: dict[str, pa.Schema] = {
             ("sex", pa.string()),
             ("age_days", pa.int32()),
             ("images", pa.int32()),
-            ("positive", pa.bool_()),
-            *((state, MOMENT) for state in STATES),
+            ("report_id", pa.string()),
+            *((time, MOMENT) for time in TIMES),
+            *((f"{state}_at", MOMENT) for state in STATES),
             ("day", pa.date32()),
         ]
     ),
@@ -55,12 +57,13 @@ TABLES: dict[str, pa.Schema] = {
             ("report_id", pa.string()),
             ("state", pa.string()),
             ("positive", pa.bool_()),
-            ("created_at", MOMENT),
-            ("submitted_at", MOMENT),
+            ("drafting_at", MOMENT),
+            ("written_at", MOMENT),
             ("signed_at", MOMENT),
+            ("life", pa.string()),
         ]
     ),
-    "report_exams": pa.schema([("report_id", pa.string()), ("exam_id", pa.string())]),
+    "signatures": pa.schema([("report_id", pa.string()), ("life", pa.string()), ("signed_at", MOMENT)]),
     "accesses": pa.schema(
         [
             ("username", pa.string()),
@@ -73,17 +76,18 @@ TABLES: dict[str, pa.Schema] = {
     ),
     "revocations": pa.schema([("subject", pa.string()), ("kind", pa.string()), ("not_before", pa.float64())]),
 }
-# A row replaces the rows of the same key. `accesses` is the exception: the first opening of a sitting counts and later ones are dropped.
+# A row replaces the rows of the same key, except where the first counts and later ones are dropped: of the openings of a study in one
+# session, and of the signatures in one life of a report (a life ends with a recall; an addendum signed later does not end it).
 KEYS: dict[str, tuple[str, ...]] = {
     "institutions": ("code",),
     "exams": ("exam_id",),
     "exam_studies": ("exam_id",),
     "reports": ("report_id",),
-    "report_exams": ("report_id",),
+    "signatures": ("report_id", "life"),
     "accesses": ("username", "sid", "study_uid"),
     "revocations": ("subject", "kind"),
 }
-FIRST_WINS = frozenset({"accesses"})
+FIRST_WINS = frozenset({"accesses", "signatures"})
 SQL_TYPES = {
     pa.string(): "VARCHAR",
     pa.bool_(): "BOOLEAN",
