@@ -5,7 +5,7 @@ records feed → `POST /annotations` of the node. Tables written here:
 * `report_state` – key study UID → `{report_state, exam_state, exam_id, stage}`: newest state of the exam the study belongs to;
 * `grants` – key study UID → `{institutions: [code]}`: hospitals beside the sending one that may read it (the exam's institution,
   when a study was linked by hand to an exam of another hospital);
-* `revocations` – key username → `{not_before}` (tickets made before are dead), and key `sid:<session>` → `{ended_at}`.
+* `revocations` – key username → `{not_before, disabled}` (tickets made before are dead), and key `session:<sid>` → `{ended_at}`.
 
 The version of an annotation is the seq of the row it comes from: told twice or late, an older one never wins.
 """
@@ -36,10 +36,12 @@ def annotations_of(row: Row) -> Iterator[Annotation]:
             yield {"table": "report_state", "key": study_uid, "version": version, "data": state}
     elif kind == "study.linked":
         yield {"table": "grants", "key": data["study_uid"], "version": version, "data": {"institutions": [row["institution"]]}}
-    elif kind == "account.changed" and data.get("not_before") is not None:
-        yield {"table": "revocations", "key": data["username"], "version": version, "data": {"not_before": data["not_before"]}}
+    elif kind == "account.changed" and (data.get("not_before") is not None or data.get("disabled")):
+        # Also when the account is enabled again: the row must then say so.
+        revoked = {"not_before": data.get("not_before"), "disabled": bool(data.get("disabled"))}
+        yield {"table": "revocations", "key": data["username"], "version": version, "data": revoked}
     elif kind == "session.ended":
-        yield {"table": "revocations", "key": f"sid:{data['sid']}", "version": version, "data": {"ended_at": row["at"]}}
+        yield {"table": "revocations", "key": f"session:{data['sid']}", "version": version, "data": {"ended_at": row["at"]}}
 
 
 def newest_annotations(rows: Sequence[Row]) -> list[Annotation]:

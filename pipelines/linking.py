@@ -54,7 +54,7 @@ def newest_arrivals(rows: Sequence[Row]) -> list[Arrival]:
     newest: dict[str, Arrival] = {}
     for row in rows:
         if row["kind"] in ("instance.stored", "series.quiet"):
-            newest[row["study_uid"]] = newest.get(row["study_uid"], {}) | arrival_of(row, quiet=row["kind"] == "series.quiet")
+            newest[row["study_uid"]] = arrival_of(row, quiet=row["kind"] == "series.quiet")
     return list(newest.values())
 
 
