@@ -63,7 +63,7 @@ class Linking(Follower):
 
     def __init__(self, feed: Feed, cursors: SqliteCursors, ris: Arrivals, **settings: Any) -> None:
         # A burst of 500 images would be 500 calls if each were told at once; five calls a second keep the row live and ris quiet.
-        super().__init__("linking", feed, cursors, batch=1000, pace=0.2, retry_aside=True, **settings)
+        super().__init__("linking", feed, cursors, batch=500, pace=0.2, retry_aside=True, **settings)
         self.ris = ris
 
     def apply(self, rows: Sequence[Row]) -> None:
