@@ -18,7 +18,7 @@ export interface DraftStore {
   remove(key: string): Promise<void>
 }
 
-export function draftKey(username: string, examId: string): string {
+export function draftKey(username: string, examId: number): string {
   return `${username} ${examId}`
 }
 

@@ -33,23 +33,30 @@ const COMPARE: Record<Column, (a: Row, b: Row) => number> = {
   },
 }
 
+/** Open before booked before closed; within, STAT, urgent, routine: the groups of ris' own order (ris/exams/rules.py, order_of). */
+function urgency(row: Row): number {
+  if (row.stage === 'signed' || row.stage === 'cancelled') return 9
+  return PRIORITY[row.priority] + (row.stage === 'booked' ? 3 : 0)
+}
+
 /** A total order (ties end at the exam's id), so that a live change moves only the row that changed. */
 export function comparer(sort: Sort): (a: Row, b: Row) => number {
   const direction = sort.descending ? -1 : 1
+  const asServed = sort.column === 'waiting' && sort.descending
   return (a, b) => {
     const statA = a.priority === 'stat' && isOpen(a)
     const statB = b.priority === 'stat' && isOpen(b)
     if (statA !== statB) return statA ? -1 : 1
-    const chosen = COMPARE[sort.column](a, b) * direction
-    if (chosen) return chosen
-    const waiting = -COMPARE.waiting(a, b)
-    if (waiting) return waiting
-    return a.exam_id < b.exam_id ? -1 : a.exam_id > b.exam_id ? 1 : 0
+    const group = asServed ? urgency(a) - urgency(b) : 0
+    if (group) return group
+    // Of closed exams the newest comes first, of open ones the longest waiting.
+    const chosen = COMPARE[sort.column](a, b) * (asServed && urgency(a) === 9 ? 1 : direction)
+    return chosen || -COMPARE.waiting(a, b) || a.exam_id - b.exam_id
   }
 }
 
 /** `rows` with `changed` put in (newer version wins, an older one is ignored), as a map by exam. */
-export function merged(rows: ReadonlyMap<string, Row>, changed: Iterable<Row>): Map<string, Row> {
+export function merged(rows: ReadonlyMap<number, Row>, changed: Iterable<Row>): Map<number, Row> {
   const result = new Map(rows)
   for (const row of changed) {
     const known = result.get(row.exam_id)

@@ -14,7 +14,7 @@ export interface Person { username: string; name: string }
 export interface Age { value: number; unit: 'Y' | 'M' | 'D'; days: number }
 
 export interface Row {
-  exam_id: string
+  exam_id: number
   version: number
   accession: string | null
   institution: { code: string; name: string; name_en: string | null }
@@ -43,9 +43,9 @@ export interface Row {
   performed_at: string | null
   arrived_at: string | null
   waiting_since: string | null
-  report_id: string | null
-  author: Person | string | null
-  reviewer: Person | string | null
+  report_id: number | null
+  author: Person | null
+  reviewer: Person | null
   positive: boolean | null
   mine: boolean
 }
@@ -63,17 +63,17 @@ export interface Exam extends Row {
   clinical: { history: string | null; diagnosis: string | null; question: string | null; allergy: string | null } | null
   technician_message: string | null
   studies: Study[]
-  reports: { id: string; state: string }[]
+  reports: { id: number; state: string }[]
   priors: Row[]
 }
 
 export interface Text { findings: string; impression: string; positive: boolean | null }
 
 export interface Report extends Text {
-  id: string
+  id: number
   version: number
   state: string
-  exam_ids: string[]
+  exam_ids: number[]
   author: Person | null
   reviewer: Person | null
   return_reason: string | null
@@ -83,11 +83,11 @@ export interface Report extends Text {
   history: HistoryEntry[]
 }
 
-export interface HistoryEntry { at: string; by: Person | string | null; action: string; reason?: string | null }
-export interface ReportVersion extends Text { version: number; at: string; by: Person | string | null; action?: string | null; state?: string | null }
+export interface HistoryEntry { at: string; by: Person | null; action: string; reason: string | null }
+export interface ReportVersion extends Text { number: number; action: string; state: string; at: string; by: Person | null; reason: string | null }
 
 export interface Template {
-  id: string
+  id: number
   name: string
   modality: string | null
   body_part: string | null
@@ -121,35 +121,35 @@ export class Records {
     return this.api.get(`${RIS}/worklist`, { query: { ...query } })
   }
 
-  exam(id: string): Promise<Exam> {
-    return this.api.get(`${RIS}/exams/${encodeURIComponent(id)}`)
+  exam(id: number): Promise<Exam> {
+    return this.api.get(`${RIS}/exams/${id}`)
   }
 
   summary(studyUid: string): Promise<Summary> {
     return this.api.get(`${IMAGES}/studies/${encodeURIComponent(studyUid)}/summary`)
   }
 
-  openReport(examIds: string[]): Promise<Report> {
+  openReport(examIds: number[]): Promise<Report> {
     return this.api.post(`${RIS}/reports`, { exam_ids: examIds })
   }
 
-  report(id: string): Promise<Report> {
-    return this.api.get(`${RIS}/reports/${encodeURIComponent(id)}`)
+  report(id: number): Promise<Report> {
+    return this.api.get(`${RIS}/reports/${id}`)
   }
 
   /** One try only: the autosave has its own rhythm of trying again. */
-  saveDraft(id: string, version: number, text: Text): Promise<{ version: number; saved_at: string }> {
+  saveDraft(id: number, version: number, text: Text): Promise<{ version: number; saved_at: string }> {
     const { findings, impression, positive } = text
-    return this.api.put(`${RIS}/reports/${encodeURIComponent(id)}/draft`, { version, findings, impression, positive }, { retry: false, timeout: 8000 })
+    return this.api.put(`${RIS}/reports/${id}/draft`, { version, findings, impression, positive }, { retry: false, timeout: 8000 })
   }
 
   /** `key` makes a repeated click or a repeated delivery one act (Idempotency-Key). */
-  transition(id: string, action: string, version: number, key: string, more: Partial<Text> & { reason?: string } = {}): Promise<Report> {
-    return this.api.post(`${RIS}/reports/${encodeURIComponent(id)}/transitions`, { action, version, ...more }, { idempotencyKey: key })
+  transition(id: number, action: string, version: number, key: string, more: Partial<Text> & { reason?: string } = {}): Promise<Report> {
+    return this.api.post(`${RIS}/reports/${id}/transitions`, { action, version, ...more }, { idempotencyKey: key })
   }
 
-  async versions(id: string): Promise<ReportVersion[]> {
-    return listOf(await this.api.get<Listed<ReportVersion>>(`${RIS}/reports/${encodeURIComponent(id)}/versions`))
+  async versions(id: number): Promise<ReportVersion[]> {
+    return listOf(await this.api.get<Listed<ReportVersion>>(`${RIS}/reports/${id}/versions`))
   }
 
   async templates(filter: { modality?: string; body_part?: string; q?: string }): Promise<Template[]> {
@@ -160,8 +160,8 @@ export class Records {
     return this.api.post(`${RIS}/templates`, template)
   }
 
-  pdfAddress(id: string, version: number): string {
-    return `${RIS}/reports/${encodeURIComponent(id)}/pdf?version=${version}`
+  pdfAddress(id: number, version: number): string {
+    return `${RIS}/reports/${id}/pdf?version=${version}`
   }
 
   thumbnailAddress(studyUid: string, seriesUid: string): string {
@@ -196,8 +196,6 @@ export interface Summary {
   series: SeriesSummary[]
 }
 
-/** Display name of a person field, which ris gives as `{username, name}`; older rows may carry the bare name. */
-export function personName(person: Person | string | null | undefined): string {
-  if (!person) return ''
-  return typeof person === 'string' ? person : person.name || person.username
+export function personName(person: Person | null | undefined): string {
+  return person ? person.name || person.username : ''
 }

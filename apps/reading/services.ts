@@ -4,7 +4,6 @@ import { inject, type InjectionKey, type Ref } from 'vue'
 import type { Me } from '../desk/shell'
 import type { DraftStore } from './draftStore'
 import type { Records, Row } from './records'
-import type { ViewerPort } from './viewerPort'
 import { say, type Lang, type Word } from './words'
 
 /** One question to the kernel; rejected when it is not there or does not answer within `limit` ms. */
@@ -21,7 +20,8 @@ export interface Services {
   ask: AskKernel
   /** Live worklist rows after `since`; the function ends the subscription. */
   follow(onRow: (row: Row) => void, since: () => number): () => void
-  viewer: ViewerPort
+  /** Address of the viewer's bundle, loaded once after the worklist is painted. */
+  viewerUrl: string | undefined
 }
 
 export const SERVICES: InjectionKey<Services> = Symbol('reading services')

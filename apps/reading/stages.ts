@@ -3,6 +3,7 @@ import type { Row, Stage, View } from './records'
 
 const TO_WRITE: readonly Stage[] = ['arriving', 'to_write', 'writing', 'returned']
 const TO_REVIEW: readonly Stage[] = ['to_review', 'in_review']
+const MINE: readonly Stage[] = ['writing', 'returned', 'to_review', 'in_review']
 const OPEN: readonly Stage[] = [...TO_WRITE, ...TO_REVIEW]
 
 /**
@@ -14,9 +15,9 @@ export function belongsTo(view: View, row: Row): boolean {
     case 'all': return true
     case 'to_write': return TO_WRITE.includes(row.stage)
     case 'to_review': return TO_REVIEW.includes(row.stage)
-    case 'mine': return row.mine
+    case 'mine': return row.mine && MINE.includes(row.stage)
     case 'stat': return row.priority === 'stat' && OPEN.includes(row.stage)
-    case 'unscheduled': return !row.scheduled
+    case 'unscheduled': return !row.scheduled && row.stage !== 'cancelled'
     case 'done': return row.stage === 'signed'
   }
 }

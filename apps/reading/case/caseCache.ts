@@ -6,12 +6,12 @@ const MOST = 40
 
 interface Entry<T> { at: number; value: Promise<T>; done?: T }
 
-class Cache<T> {
-  private readonly entries = new Map<string, Entry<T>>()
+class Cache<K, T> {
+  private readonly entries = new Map<K, Entry<T>>()
 
-  constructor(private readonly fetch: (key: string) => Promise<T>) {}
+  constructor(private readonly fetch: (key: K) => Promise<T>) {}
 
-  get(key: string): Promise<T> {
+  get(key: K): Promise<T> {
     const known = this.entries.get(key)
     if (known && Date.now() - known.at < FRESH_MS) return known.value
     const entry: Entry<T> = { at: Date.now(), value: this.fetch(key) }
@@ -29,18 +29,18 @@ class Cache<T> {
   }
 
   /** What is here already, fresh or not. */
-  peek(key: string): T | null {
+  peek(key: K): T | null {
     return this.entries.get(key)?.done ?? null
   }
 
-  drop(key: string): void {
+  drop(key: K): void {
     this.entries.delete(key)
   }
 }
 
 export class CaseCache {
-  readonly exams: Cache<Exam>
-  readonly summaries: Cache<Summary>
+  readonly exams: Cache<number, Exam>
+  readonly summaries: Cache<string, Summary>
 
   constructor(records: Pick<Records, 'exam' | 'summary'>) {
     this.exams = new Cache((id) => records.exam(id))

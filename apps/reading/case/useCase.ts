@@ -15,7 +15,7 @@ export interface OpenCase {
   studies: ComputedRef<StudyEntry[]>
   shown: Ref<Shown | null>
   /** Exams (priors) whose series are unfolded in the strip. */
-  unfolded: ReadonlySet<string>
+  unfolded: ReadonlySet<number>
   open(row: Row): void
   update(row: Row): void
   close(): void
@@ -37,7 +37,7 @@ export function useCase(parts: CaseParts): OpenCase {
   const problem = shallowRef<Problem | null>(null)
   const shown = ref<Shown | null>(null)
   const summaries = reactive(new Map<string, { summary: Summary | null; problem: Problem | null }>())
-  const unfolded = reactive(new Set<string>())
+  const unfolded = reactive(new Set<number>())
 
   const studies = computed(() => (row.value?.study_uids ?? []).map((uid) => ({ study_uid: uid, summary: null, problem: null, ...summaries.get(uid) })))
 

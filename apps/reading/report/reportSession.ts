@@ -54,9 +54,6 @@ export function sameText(a: Text, b: Text): boolean {
   return (a.findings ?? '') === (b.findings ?? '') && (a.impression ?? '') === (b.impression ?? '') && (a.positive ?? null) === (b.positive ?? null)
 }
 
-/** Actions of Report.actions that let the text be changed by drafts. */
-const DRAFTING = ['draft', 'edit', 'submit']
-
 export function reportSession(parts: SessionParts, row: Row): ReportSession {
   const report = shallowRef<Report | null>(null)
   const text = reactive<Text>({ ...EMPTY })
@@ -75,7 +72,8 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
       const free = !row.report_id && !['signed', 'cancelled', 'booked'].includes(row.stage)
       return free && parts.me.value?.operations.includes('report.write') ? 'write' : 'read'
     }
-    if (DRAFTING.some((name) => current.actions.includes(name))) return 'write'
+    // ris takes drafts from the author exactly while he may submit (ris/reports/rules.py, EDITABLE).
+    if (current.actions.includes('submit')) return 'write'
     return current.actions.includes('sign') ? 'review' : 'read'
   })
 
@@ -128,7 +126,8 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
       }
     } catch (error) {
       problem.value = asProblem(error)
-      status.value = 'failed'
+      // Not signed yet is nothing that failed: this reader has no report to see.
+      status.value = problem.value.code === 'report.not_signed' ? 'ready' : 'failed'
     }
   }
 

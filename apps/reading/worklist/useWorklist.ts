@@ -37,10 +37,10 @@ export interface Worklist {
   rows: ComputedRef<Row[]>
   total: ComputedRef<number>
   statCount: ComputedRef<number>
-  selectedId: Ref<string | null>
+  selectedId: Ref<number | null>
   selected: ComputedRef<Row | null>
-  marked: ReadonlySet<string>
-  leaving: ComputedRef<string | null>
+  marked: ReadonlySet<number>
+  leaving: ComputedRef<number | null>
   more: ComputedRef<boolean>
   /** Rows of every institution and modality seen so far: the choices of the filters. */
   seen: { modalities: Set<string>; institutions: Map<string, Row['institution']> }
@@ -49,9 +49,9 @@ export interface Worklist {
   choose(view: View): void
   sortBy(column: Column): void
   move(step: number): Row | null
-  neighbour(examId: string, step: 1 | -1): Row | null
+  neighbour(examId: number, step: 1 | -1): Row | null
   hold(ms: number): void
-  row(examId: string): Row | undefined
+  row(examId: number): Row | undefined
   apply(row: Row): void
   start(): void
   stop(): void
@@ -68,10 +68,10 @@ export function useWorklist(parts: WorklistParts): Worklist {
   const status = ref<'loading' | 'ready' | 'failed'>('loading')
   const problem = ref<Problem | null>(null)
   const counts = ref<Partial<Record<View, number>>>({})
-  const known = shallowRef<ReadonlyMap<string, Row>>(new Map())
-  const members = shallowRef<ReadonlySet<string>>(new Set())
-  const selectedId = ref<string | null>(null)
-  const marked = reactive(new Set<string>())
+  const known = shallowRef<ReadonlyMap<number, Row>>(new Map())
+  const members = shallowRef<ReadonlySet<number>>(new Set())
+  const selectedId = ref<number | null>(null)
+  const marked = reactive(new Set<number>())
   const seen = reactive({ modalities: new Set<string>(), institutions: new Map<string, Row['institution']>() })
   const limit = ref(PAGE)
   const cut = ref(false)
@@ -127,7 +127,7 @@ export function useWorklist(parts: WorklistParts): Worklist {
       const page = await parts.fetch(query())
       if (mine !== turn) return
       notice(page.rows)
-      const kept = new Map<string, Row>()
+      const kept = new Map<number, Row>()
       const chosen = selectedId.value ? known.value.get(selectedId.value) : undefined
       if (quiet && chosen) kept.set(chosen.exam_id, chosen)
       known.value = merged(kept, page.rows)
@@ -190,7 +190,7 @@ export function useWorklist(parts: WorklistParts): Worklist {
     if (ask) reloadSoon()
   }
 
-  function mark(id: string): void {
+  function mark(id: number): void {
     marked.add(id)
     setTimeout(() => marked.delete(id), MARK_MS)
   }
@@ -233,7 +233,7 @@ export function useWorklist(parts: WorklistParts): Worklist {
     return next ?? null
   }
 
-  function neighbour(examId: string, step: 1 | -1): Row | null {
+  function neighbour(examId: number, step: 1 | -1): Row | null {
     const list = rows.value
     const at = list.findIndex((row) => row.exam_id === examId)
     return at < 0 ? null : (list[at + step] ?? null)

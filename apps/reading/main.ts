@@ -1,0 +1,59 @@
+/**
+ * The doctor's desk: worklist and reading in one page (docs/interfaces.md §7).
+ *
+ * Test ids. List: reading-desk[data-state=worklist|reading], search, view-<name>, count-<name>, worklist[data-status], worklist-row[data-exam,
+ * data-stage, data-priority, data-accession], sort-<column>, filter-modality|institution|dates|from|to, chip-modality, clear-filters, worklist-sum,
+ * worklist-loading|empty|error|retry, sound, preview, clinical, unscheduled-reason, technician-message.
+ * Case: back-to-list, previous-case, next-case, case-name, series-strip, series[data-series], prior-<exam>, prior-report, viewer[data-shown, data-phase,
+ * data-window], viewer-failed, tool-<name>, tool-invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.
+ * Report: report, report-state, report-findings, report-impression, report-positive, report-negative, report-saved[data-save], report-templates,
+ * report-pdf, report-submit|review|return|sign|recall|addendum, report-blocked, report-read-only, report-return-reason, report-failed, report-trail,
+ * template-search, template[data-template], template-insert, template-replace, template-all, template-save, template-name, reason-dialog, return-reason,
+ * reason-confirm, pdf-dialog, pdf-frame, pdf-tab, pdf-print, trail, trail-version, trail-against, diff-findings, diff-impression, conflict,
+ * conflict-mine-findings, conflict-theirs-findings, conflict-keep-mine, conflict-take-theirs, notice, notice-action, disconnected.
+ */
+import { computed, createApp, ref, shallowRef } from 'vue'
+
+import { defineDesk, RIS, session, type DeskContext, type LiveState, type Me } from '../desk/shell'
+import { memoryDrafts, openDrafts, type DraftStore } from './draftStore'
+import { kernelQuestions } from './kernelQuestions'
+import ReadingDesk from './ReadingDesk.vue'
+import { Records, type Row } from './records'
+import { SERVICES, type Services } from './services'
+
+/** A store that can be used at once; what is kept before the database is open follows it there. */
+function drafts(): DraftStore {
+  const opened = openDrafts().catch(() => memoryDrafts())
+  return {
+    durable: true,
+    put: async (draft) => (await opened).put(draft),
+    get: async (key) => (await opened).get(key),
+    remove: async (key) => (await opened).remove(key),
+  }
+}
+
+function services(context: DeskContext): Services {
+  const me = shallowRef<Me | null>(null)
+  context.me.then((found) => void (me.value = found), () => undefined)
+  const stream = ref<LiveState>('connecting')
+  return {
+    records: new Records(context.api),
+    drafts: drafts(),
+    me,
+    lang: context.lang,
+    // A kernel that has ended is no reason to wait: records and images do not need it. A cut link to it is: it is the same network.
+    connected: computed(() => session.value === 'ok' && (stream.value === 'connecting' || stream.value === 'live') && context.connection.state !== 'reconnecting'),
+    ask: kernelQuestions(context.kernel),
+    follow(onRow, since) {
+      const feed = context.live<Row>(`${RIS}/worklist/stream`, { event: 'exam', since: since(), onRow, onState: (state) => void (stream.value = state) })
+      return () => feed.close()
+    },
+    viewerUrl: context.page.modules['viewer'],
+  }
+}
+
+export default defineDesk({
+  mount(el, context) {
+    createApp(ReadingDesk).provide(SERVICES, services(context)).mount(el)
+  },
+})
