@@ -30,6 +30,7 @@ def entry_of(row: Row) -> Entry:
         "action": "study.opened",
         "entity": {"type": "study", "id": row["study_uid"]},
         "institution": row["institution"],
+        "sid": row["data"].get("sid"),
     }
 
 

@@ -195,13 +195,13 @@ class Telling:
         """The centre's reviewer enters report templates and knowledge, each once by its name."""
         with self.member("reviewer", CENTRE) as reviewer:
             there = {one["name"] for one in rows_of(reviewer.get("/templates"))}
-            for template in TEMPLATES:
+            for number, template in enumerate(TEMPLATES):
                 if template["name"] not in there:
-                    reviewer.post("/templates", {**template, "public": True}, self.key("template", template["name"]))
+                    reviewer.post("/templates", {**template, "public": True}, self.key("template", str(number)))
             there = {one["title"] for one in rows_of(reviewer.get("/knowledge"))}
-            for entry in KNOWLEDGE:
+            for number, entry in enumerate(KNOWLEDGE):
                 if entry["title"] not in there:
-                    reviewer.post("/knowledge", dict(entry), self.key("knowledge", str(entry["title"])))
+                    reviewer.post("/knowledge", dict(entry), self.key("knowledge", str(number)))
 
     def send_images(self) -> int:
         """Every device sends its studies through the DICOM port; return how many images were stored."""
