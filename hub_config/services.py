@@ -70,8 +70,8 @@ class Plan:
 
 
 def find_node() -> str:
-    """Path of a Node ≥ 20: the one of the virtual environment, else of the machine."""
-    name = shutil.which("node", path=os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)]))
+    """Path of a Node ≥ 20: the one that set-up put into the virtual environment, else the machine's."""
+    name = shutil.which("node", path=os.pathsep.join([str(Path(sys.prefix) / "node" / "bin"), os.environ.get("PATH", os.defpath)]))
     if name is None:
         raise SettingsFault("缺少 Node.js，请运行 make setup / Node.js is missing: run make setup")
     return name
