@@ -1,0 +1,1 @@
+"""The knowledge desk: the diagnostic knowledge base (R-12)."""
