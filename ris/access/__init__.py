@@ -1,0 +1,1 @@
+"""Accounts, role assignments, rights, data scope, login sessions, tickets."""

@@ -1,0 +1,1 @@
+"""The catalogue: institutions and their departments."""

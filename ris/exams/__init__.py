@@ -1,0 +1,1 @@
+"""Exams: booked, performed, their studies linked; the worklist derived from them."""

@@ -1,0 +1,1 @@
+"""The knowledge base beside the report editor (R-12)."""

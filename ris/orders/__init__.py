@@ -1,0 +1,1 @@
+"""Orders: what a clinician asks for."""

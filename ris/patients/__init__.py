@@ -1,0 +1,1 @@
+"""Patients: one row per person and institution."""

@@ -1,0 +1,1 @@
+"""Reports: drafts, versions, review, signing, the PDF."""

@@ -1,0 +1,50 @@
+"""The route of a report's PDF."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from ris.access.guard import Db, Needs, Ris
+from ris.access.scope import Caller
+from ris.clock import parse_iso
+from ris.exams.worklist import row_in
+from ris.reports import reading, service
+from ris.reports.paper import html_of
+from ris.reports.press import Press
+
+router = APIRouter(tags=["reports"])
+
+
+@router.get("/reports/{report_id}/pdf", response_class=Response, responses={200: {"content": {"application/pdf": {}}}})
+def report_pdf(report_id: int, request: Request, db: Db, ris: Ris, caller: Annotated[Caller, Depends(Needs("report.view"))]) -> Response:
+    """Return the report as A4 PDF; unsigned ones are marked as drafts."""
+    scope = caller.scope("report.view")
+    zone = ZoneInfo(ris.settings.timezone)
+    with db.write() as session:
+        words = reading.words_for(session, scope, caller, reading.report_in(session, scope, report_id))
+        report = service.open_report(session, caller, report_id, zone, "pdf")
+        rows = [row_in(session, scope, exam, caller.username) for exam in reading.exam_ids_of(session, scope, report)]
+        performed = next((row["performed_at"] for row in rows if row and row["performed_at"]), None)
+        html = html_of(
+            {
+                "rows": rows,
+                "report_id": report.id,
+                "version": report.version,
+                "findings": words.findings,
+                "impression": words.impression,
+                "author": report.author_name,
+                "reviewer": report.reviewer_name,
+                "performed_at": parse_iso(performed).astimezone(zone).strftime("%Y-%m-%d %H:%M") if performed else None,
+                "signed_at": report.signed_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if words.in_force and report.signed_at else None,
+                "draft": not words.in_force,
+            }
+        )
+    pdf = cast("Press", request.app.state.press).print(html)
+    return Response(
+        pdf,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="report-{report_id}.pdf"', "Cache-Control": "no-store"},
+    )

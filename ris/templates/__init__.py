@@ -1,0 +1,1 @@
+"""Report templates: ready-made findings and impressions, public or one's own."""
