@@ -73,13 +73,15 @@ class Examination:
         """AE title of the sending device."""
         return device_for(self.child.institution, self.modality)
 
-    def taken(self, today: date) -> datetime:
-        """When the images were taken (local time of the hospital)."""
-        return datetime(today.year, today.month, today.day, self.hour, 12, 30) - timedelta(days=self.days_ago)  # noqa: DTZ001
+    def taken(self, begun: datetime) -> datetime:
+        """When the images were taken (local time of the hospital): never after the demo was `begun`."""
+        if self.days_ago == 0:
+            return begun - timedelta(minutes=5 + 12 * (11 - self.hour))
+        return begun.replace(hour=self.hour, minute=12, second=30) - timedelta(days=self.days_ago)
 
-    def data_sets(self, today: date, uid_seed: str) -> Iterator[FileDataset]:
-        """Yield the images, ready to be sent; the same ones for the same `uid_seed` and day."""
-        taken = self.taken(today)
+    def data_sets(self, begun: datetime, uid_seed: str) -> Iterator[FileDataset]:
+        """Yield the images, ready to be sent; the same ones for the same `uid_seed` and moment."""
+        taken, today = self.taken(begun), begun.date()
         yield from self.images(
             Subject(
                 patient_id=self.child.patient_id,

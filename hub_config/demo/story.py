@@ -9,9 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hub_config.demo.examinations import EXAMINATIONS, Examination
 from hub_config.demo.hospitals import CENTRE, DEPARTMENTS, INSTITUTIONS, DemoAccount, devices, make_accounts
@@ -90,12 +91,13 @@ def write_private(path: Path, content: object) -> None:
     fresh.replace(path)
 
 
-def read_plan(places: Places) -> tuple[str, date]:
-    """Return (seed of the UIDs, the demo's today); made at the first call."""
+def read_plan(places: Places) -> tuple[str, datetime]:
+    """Return (seed of the UIDs, when the demo began, in the hospitals' local time as DICOM writes it); made at the first call."""
     if not places.plan_file.exists():
-        write_private(places.plan_file, {"seed": secrets.token_hex(8), "today": datetime.now().astimezone().date().isoformat()})
+        begun = datetime.now(ZoneInfo(os.environ.get("RIS_TIMEZONE", "Asia/Shanghai"))).replace(tzinfo=None, microsecond=0)
+        write_private(places.plan_file, {"seed": secrets.token_hex(8), "begun": begun.isoformat()})
     plan = json.loads(places.plan_file.read_text(encoding="utf-8"))
-    return str(plan["seed"]), date.fromisoformat(plan["today"])
+    return str(plan["seed"]), datetime.fromisoformat(plan["begun"])
 
 
 def prepare(places: Places, say: Callable[[str], None]) -> None:
@@ -146,12 +148,12 @@ def bootstrap(accounts: list[DemoAccount]) -> None:
 
 @dataclass(frozen=True)
 class Telling:
-    """One telling of the story: who may log in, the seed, the day."""
+    """One telling of the story: who may log in, the seed, the beginning."""
 
     places: Places
     passwords: dict[str, str]
     seed: str
-    today: date
+    begun: datetime
     say: Callable[[str], None]
 
     def member(self, role: str, institution: str) -> StaffMember:
@@ -181,7 +183,7 @@ class Telling:
                 "patient_id": child.patient_id,
                 "name": child.name,
                 "sex": child.sex,
-                "birth_date": child.birth(self.today).isoformat(),
+                "birth_date": child.birth(self.begun.date()).isoformat(),
             },
             "priority": exam.priority,
             "department": "急诊科" if exam.priority == "stat" else "儿内科",
@@ -207,7 +209,7 @@ class Telling:
         """Every device sends its studies through the DICOM port; return how many images were stored."""
         places, total = self.places, 0
         for number, exam in enumerate(EXAMINATIONS, 1):
-            images = exam.data_sets(self.today, self.seed)
+            images = exam.data_sets(self.begun, self.seed)
             total += send(images, exam.device, places.dicom_port, host=places.dicom_host, called=places.dicom_aet)
             self.say(f"演示：{number}/{len(EXAMINATIONS)} {exam.modality} {exam.device} / demo: study {number} of {len(EXAMINATIONS)} sent")
         return total
@@ -251,9 +253,9 @@ def send_all(places: Places, say: Callable[[str], None]) -> None:
         return
     if not places.prepared.exists():
         raise SystemExit("请先运行 prepare / run `python -m hub_config.demo prepare` first")
-    seed, today = read_plan(places)
+    seed, begun = read_plan(places)
     passwords = {one["username"]: one["password"] for one in json.loads(places.accounts_file.read_text(encoding="utf-8"))}
-    telling = Telling(places, passwords, seed, today, say)
+    telling = Telling(places, passwords, seed, begun, say)
     telling.place_orders()
     telling.write_down()
     images = telling.send_images()
