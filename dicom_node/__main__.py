@@ -1,0 +1,117 @@
+"""`python -m dicom_node [config.toml]`: the node. Further: `reindex [config.toml]`, `ticket --user … --institutions …`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from dicom_node import logs
+from dicom_node.settings import Settings, SettingsError, load
+
+VIEWER_RIGHTS = "image.view"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit code says whether it worked."""
+    words = sys.argv[1:] if arguments is None else arguments
+    command = words[0] if words and words[0] in {"receive", "index", "reindex", "ticket"} else "node"
+    try:
+        return _COMMANDS[command](words if command == "node" else words[1:])
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _settings(words: list[str], about: str) -> Settings:
+    parser = argparse.ArgumentParser(prog="python -m dicom_node", description=about)
+    parser.add_argument("config", nargs="?", type=Path, help="TOML file; environment variables NODE_… win over it")
+    return load(parser.parse_args(words).config)
+
+
+def _node(words: list[str]) -> int:
+    from dicom_node.supervisor import AlreadyRunning, Supervisor
+    from dicom_node.web.tickets import make_pair
+
+    settings = _settings(words, __doc__ or "")
+    logs.configure("node")
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.ticket_key is None and not settings.public_key_file.exists():
+        make_pair(settings.private_key_file, settings.public_key_file)
+    try:
+        return Supervisor(settings).run()
+    except AlreadyRunning as error:
+        sys.stderr.write(f"{error}\n")
+        return 3
+
+
+def _receive(words: list[str]) -> int:
+    from dicom_node.receive.server import Receiver
+    from dicom_node.supervisor import RUN_FOLDER
+
+    settings = _settings(words, "the receive process (started by the node)")
+    logs.configure("node.receive")
+    Receiver(settings, Path(os.environ[RUN_FOLDER])).run()
+    return 0
+
+
+def _index(words: list[str]) -> int:
+    from dicom_node.index.process import run
+    from dicom_node.supervisor import RUN_FOLDER
+
+    settings = _settings(words, "the index process (started by the node)")
+    logs.configure("node.index")
+    run(settings, Path(os.environ[RUN_FOLDER]))
+    return 0
+
+
+def _reindex(words: list[str]) -> int:
+    from dicom_node.archive.files import Archive
+    from dicom_node.index.process import index_file, journal_file
+    from dicom_node.index.writer import rebuild
+    from dicom_node.supervisor import AlreadyRunning, lock
+
+    settings = _settings(words, "rebuild the index from journal and files; the node must be stopped")
+    logs.configure("node.reindex")
+    try:
+        with lock(settings.data):
+            target = index_file(settings)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            count = rebuild(target, journal_file(settings), Archive(settings.data / "files"))
+    except AlreadyRunning as error:
+        sys.stderr.write(f"{error}\n")
+        return 3
+    logs.get(__name__).info("reindex.done", entries=count)
+    return 0
+
+
+def _ticket(words: list[str]) -> int:
+    from dicom_node.web.tickets import make_pair, make_ticket
+
+    parser = argparse.ArgumentParser(prog="python -m dicom_node ticket", description="make a ticket with the node's own key (standalone)")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--user", required=True)
+    parser.add_argument("--institutions", required=True, help="codes separated by commas, or *")
+    parser.add_argument("--operations", default=VIEWER_RIGHTS, help="separated by commas")
+    parser.add_argument("--kind", default="script", choices=["browser", "kernel", "script", "service"])
+    parser.add_argument("--minutes", type=float, default=60)
+    found = parser.parse_args(words)
+    settings = load(found.config)
+    if settings.ticket_key is not None and not settings.private_key_file.exists():
+        sys.stderr.write("票据由 ris 签发 (设置了 NODE_TICKET_KEY) | tickets are made by ris here (NODE_TICKET_KEY is set)\n")
+        return 2
+    if not settings.private_key_file.exists():
+        make_pair(settings.private_key_file, settings.public_key_file)
+    ticket = make_ticket(
+        settings.private_key_file, found.user, found.institutions.split(","), found.operations.split(","),
+        kind=found.kind, minutes=found.minutes,
+    )  # fmt: skip
+    sys.stdout.write(ticket + "\n")
+    return 0
+
+
+_COMMANDS = {"node": _node, "receive": _receive, "index": _index, "reindex": _reindex, "ticket": _ticket}
+
+if __name__ == "__main__":
+    sys.exit(main())

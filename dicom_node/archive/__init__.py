@@ -1,0 +1,1 @@
+"""Files named by their content, and the journal that says what was received from whom."""

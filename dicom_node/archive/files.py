@@ -1,0 +1,146 @@
+"""Files of the archive, named by the sha256 of their own bytes (`sha256sum` proves them); never by a UID.
+
+A file is written under a temporary name, synced, linked under its digest without replacing anything, and its folder
+is synced. Two senders of the same bytes therefore share one file, and nobody can overwrite another's image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+# Frozen for ever: they are part of every file's digest, and the same data set must make the same file in every release.
+IMPLEMENTATION_UID = b"2.25.277315926535897932384626433832795028"
+IMPLEMENTATION_NAME = b"HUB_NODE_1"
+
+
+def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:
+    """One explicit VR little endian element (PS3.5 7.1.2), padded to even length."""
+    if len(value) % 2:
+        value += b"\0" if vr in {b"UI", b"OB"} else b" "
+    if vr == b"OB":
+        return struct.pack("<HH2sHI", group, element, vr, 0, len(value)) + value
+    return struct.pack("<HH2sH", group, element, vr, len(value)) + value
+
+
+@lru_cache(maxsize=4096)
+def _meta_tail(transfer_syntax: str) -> bytes:
+    return (
+        _element(2, 0x10, b"UI", transfer_syntax.encode("ascii"))
+        + _element(2, 0x12, b"UI", IMPLEMENTATION_UID)
+        + _element(2, 0x13, b"SH", IMPLEMENTATION_NAME)
+    )
+
+
+def file_head(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
+    """Preamble and file meta information (PS3.10 7.1). A function of these three only, so equal data sets make equal files."""
+    body = (
+        _element(2, 1, b"OB", b"\0\1")
+        + _element(2, 2, b"UI", sop_class.encode("ascii"))
+        + _element(2, 3, b"UI", sop_uid.encode("ascii"))
+        + _meta_tail(transfer_syntax)
+    )
+    return bytes(128) + b"DICM" + _element(2, 0, b"UL", struct.pack("<I", len(body))) + body
+
+
+class Archive:
+    """The folder of files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._incoming = root / "incoming"
+        self._names = itertools.count()
+        self._folders: set[str] = set()
+
+    def path(self, digest: str) -> Path:
+        """Where the file of `digest` is."""
+        return self.root / digest[:2] / f"{digest}.dcm"
+
+    def prepare(self) -> None:
+        """Make the folders; sweep what a crash left half-written (none of it was acknowledged)."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        for left in self._incoming.iterdir():
+            left.unlink()
+
+    def incoming(self, head: bytes) -> IncomingFile:
+        """Begin a new file with `head` as its first bytes."""
+        return IncomingFile(self, self._incoming / f"{os.getpid()}-{next(self._names)}", head)
+
+    def folder(self, digest: str) -> Path:
+        """The folder of `digest`, made (and its entry in the root synced) when new."""
+        folder = self.root / digest[:2]
+        if digest[:2] not in self._folders:
+            if not folder.is_dir():
+                folder.mkdir(exist_ok=True)
+                sync_folder(self.root)
+            self._folders.add(digest[:2])
+        return folder
+
+
+class IncomingFile:
+    """One file while it is written: `write` any number of times, then `keep` or `discard`."""
+
+    def __init__(self, archive: Archive, temporary: Path, head: bytes) -> None:
+        self._archive, self._temporary = archive, temporary
+        self.fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._digest = hashlib.sha256(head)
+        self._head: list[bytes | memoryview] = [head]
+        self.head_size = self.size = len(head)
+
+    def write(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Append `pieces` (at most 1,000 of them)."""
+        pending: list[bytes | memoryview] = [*self._head, *pieces]
+        self._head = []
+        for piece in pieces:
+            self._digest.update(piece)
+            self.size += len(piece)
+        while pending:
+            done = os.writev(self.fd, pending)
+            while pending and done >= len(pending[0]):
+                done -= len(pending.pop(0))
+            if done:  # a short write: go on in the middle of a piece
+                pending[0] = memoryview(pending[0])[done:]
+
+    def keep(self) -> str:
+        """Sync, link under the digest, sync the folder; returns the digest. OSError: nothing was kept."""
+        try:
+            digest = self._digest.hexdigest()
+            os.fsync(self.fd)
+            folder = self._archive.folder(digest)
+            final = folder / f"{digest}.dcm"
+            try:
+                os.link(self._temporary, final)
+            except FileExistsError:
+                if not _intact(final, digest):
+                    os.replace(self._temporary, final)  # the copy on disk had rotted: the same bytes heal it
+            sync_folder(folder)
+            return digest
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Close and remove the temporary name; harmless when already done."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+            self._temporary.unlink(missing_ok=True)
+
+
+def _intact(path: Path, digest: str) -> bool:
+    """Whether the file still has the bytes its name promises."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in `folder` survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""The header index in DuckDB: parsing, character sets, geometry, the one writer."""

@@ -1,0 +1,60 @@
+"""The DuckDB file of the index. This process owns it; each reading thread has its own cursor and sees consistent snapshots."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dicom_node.index import schema
+
+Rows = list[dict[str, Any]]
+
+
+class StaleIndex(RuntimeError):
+    """The file is of another schema version: rebuild it."""
+
+
+class Database:
+    """One open index."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.writer = duckdb.connect(str(path), config={"memory_limit": "1GB", "threads": "2"})
+        self.writer.execute("SET enable_external_access = false")
+        for statement in schema.CREATE:
+            self.writer.execute(statement)
+        found = self.writer.execute("SELECT journal, version FROM cursor").fetchone()
+        if found is None:
+            self.writer.execute("INSERT INTO cursor VALUES (0, ?)", [schema.VERSION])
+        elif found[1] != schema.VERSION:
+            self.writer.close()
+            raise StaleIndex
+        self._local = threading.local()
+
+    def journal_cursor(self) -> int:
+        """Arrival number up to which the journal is in the index."""
+        found = self.writer.cursor().execute("SELECT journal FROM cursor").fetchone()
+        return int(found[0]) if found else 0
+
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """This thread's cursor."""
+        cursor = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._local.cursor = self.writer.cursor()
+        return cursor
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> Rows:
+        """All rows of a query as dictionaries."""
+        cursor = self.reader()
+        cursor.execute(sql, parameters or [])
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def close(self) -> None:
+        """Write everything into the one file and close it."""
+        self.writer.execute("CHECKPOINT")
+        self.writer.close()

@@ -1,0 +1,85 @@
+"""From index to feed: what became of each arrival, and which series have gone quiet."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dicom_node.feed import Event, Feed
+from dicom_node.index.database import Database
+
+STUDY_STATE = """
+    study_uid, institution, accession, patient_id, patient_name, name_alphabetic, name_ideographic, pinyin,
+    strftime(birth_date, '%Y-%m-%d') AS birth_date, sex, modality, modalities, study_description AS description, body_part,
+    strftime(study_date, '%Y-%m-%d') AS study_date, study_time, series, instances, calling_aet, charset_guess
+"""
+
+
+class Publisher:
+    """Writes feed rows for arrivals that the index knows and the feed does not."""
+
+    def __init__(self, database: Database, feed: Feed, quiet_seconds: float) -> None:
+        self._database, self._feed, self._quiet_seconds = database, feed, quiet_seconds
+        self._cursor = feed.cursor()
+        now = time.monotonic()
+        self._last: dict[tuple[str, str], tuple[int, float]] = {(s, r): (arrival, now) for s, r, arrival in feed.waiting()}
+
+    def _studies(self, uids: set[str]) -> dict[str, dict[str, Any]]:
+        rows = self._database.rows(
+            f"SELECT {STUDY_STATE} FROM study WHERE study_uid IN (SELECT unnest(?::VARCHAR[]))",  # noqa: S608
+            [sorted(uids)],
+        )
+        return {row["study_uid"]: row for row in rows}
+
+    def step(self, until: int) -> None:
+        """Publish arrivals below `until` (the index's cursor)."""
+        if until <= self._cursor:
+            return
+        span = [self._cursor, until]
+        stored = self._database.rows(
+            "SELECT arrival, institution, study_uid, series_uid, sop_uid, sop_class, modality, digest, size, frames, calling_aet "
+            "FROM instance WHERE arrival >= ? AND arrival < ? AND visible ORDER BY arrival",
+            span,
+        )
+        conflicts = self._database.rows("SELECT * FROM conflict WHERE arrival >= ? AND arrival < ? ORDER BY arrival", span)
+        studies = self._studies({row["study_uid"] for row in stored})
+        events: list[tuple[int, Event]] = []
+        unquiet: dict[tuple[str, str], int] = {}
+        for row in stored:
+            instance = {name: row[name] for name in ("sop_class", "digest", "size", "frames")}
+            data = studies[row["study_uid"]] | {"quiet": False, "instance_modality": row["modality"], "instance": instance}
+            event = Event(
+                f"stored:{row['arrival']}", "instance.stored", row["institution"], row["study_uid"], row["series_uid"], row["sop_uid"], data
+            )
+            events.append((row["arrival"], event))
+            unquiet[row["study_uid"], row["series_uid"]] = row["arrival"]
+        for row in conflicts:
+            data = {name: row[name] for name in ("reason", "digest", "visible_digest", "received_at")}
+            key = f"conflict:{row['arrival']}:{row['reason']}"
+            event = Event(key, "conflict.found", row["institution"], row["study_uid"], row["series_uid"], row["sop_uid"], data)
+            events.append((row["arrival"], event))
+        events.sort(key=lambda pair: pair[0])
+        self._feed.append(
+            [event for _, event in events], cursor=until, unquiet=[(study, series, a) for (study, series), a in unquiet.items()]
+        )
+        now = time.monotonic()
+        for place, arrival in unquiet.items():
+            self._last[place] = (arrival, now)
+        self._cursor = until
+
+    def report_quiet(self) -> None:
+        """One row for each series without a new image for the quiet time."""
+        due = time.monotonic() - self._quiet_seconds
+        quiet = [(place, arrival) for place, (arrival, seen) in self._last.items() if seen <= due]
+        if not quiet:
+            return
+        studies = self._studies({study for (study, _), _ in quiet})
+        events = []
+        for (study, series), arrival in quiet:
+            if study in studies:
+                state = studies[study]
+                key = f"quiet:{study}:{series}:{arrival}"
+                events.append(Event(key, "series.quiet", state["institution"], study, series, None, state | {"quiet": True}))
+        self._feed.append(events, quiet=[(study, series, arrival) for (study, series), arrival in quiet])
+        for place, _ in quiet:
+            del self._last[place]

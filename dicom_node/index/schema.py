@@ -1,0 +1,98 @@
+"""Tables of the index. `instance` has one row for each kept copy; `study` and `series` are summaries made from it.
+
+`arrival` is the byte offset in the journal: unique, growing, the same after a rebuild. Values that a header gives in a
+malformed way are null here and remain in `header`.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+VERSION = 1  # another version in the file: the index is rebuilt from the journal
+INSTANCE: dict[str, str] = {
+    "arrival": "BIGINT", "sop_uid": "VARCHAR", "series_uid": "VARCHAR", "study_uid": "VARCHAR", "institution": "VARCHAR",
+    "digest": "VARCHAR", "size": "BIGINT", "visible": "BOOLEAN", "received_at": "VARCHAR", "calling_aet": "VARCHAR",
+    "sop_class": "VARCHAR", "transfer_syntax": "VARCHAR",
+    # patient
+    "patient_id": "VARCHAR", "issuer": "VARCHAR", "patient_name": "VARCHAR", "name_alphabetic": "VARCHAR",
+    "name_ideographic": "VARCHAR", "name_phonetic": "VARCHAR", "pinyin": "VARCHAR", "initials": "VARCHAR",
+    "birth_date": "DATE", "sex": "VARCHAR", "age_days": "INTEGER", "patient_weight": "DOUBLE", "patient_size": "DOUBLE",
+    # study
+    "accession": "VARCHAR", "study_id": "VARCHAR", "study_date": "DATE", "study_time": "VARCHAR", "study_description": "VARCHAR",
+    "referring_physician": "VARCHAR", "institution_name": "VARCHAR",
+    # series
+    "modality": "VARCHAR", "series_number": "INTEGER", "series_description": "VARCHAR", "series_date": "DATE", "series_time": "VARCHAR",
+    "body_part": "VARCHAR", "laterality": "VARCHAR", "protocol": "VARCHAR", "patient_position": "VARCHAR",
+    "frame_of_reference": "VARCHAR", "manufacturer": "VARCHAR", "model": "VARCHAR", "station": "VARCHAR",
+    "performed_step_date": "DATE", "performed_step_time": "VARCHAR",
+    # instance
+    "number": "INTEGER", "acquisition_number": "INTEGER", "content_date": "DATE", "content_time": "VARCHAR", "image_type": "VARCHAR",
+    "rows": "INTEGER", "columns": "INTEGER", "frames": "INTEGER", "bits_stored": "INTEGER", "photometric": "VARCHAR",
+    "spacing_row": "DOUBLE", "spacing_column": "DOUBLE", "spacing_kind": "VARCHAR", "thickness": "DOUBLE", "slice_location": "DOUBLE",
+    "position_x": "DOUBLE", "position_y": "DOUBLE", "position_z": "DOUBLE",
+    "kvp": "DOUBLE", "tube_current": "DOUBLE", "exposure": "DOUBLE", "ctdivol": "DOUBLE", "kernel": "VARCHAR",
+    "repetition_time": "DOUBLE", "echo_time": "DOUBLE", "contrast_agent": "VARCHAR",
+    # what the node found out
+    "charset_guess": "VARCHAR", "unshowable": "VARCHAR", "pixel_offset": "BIGINT", "pixel_length": "BIGINT",
+    "frame_json": "VARCHAR", "header": "VARCHAR",
+}  # fmt: skip
+
+_ARROW = {
+    "VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32(),
+}  # fmt: skip
+INSTANCE_ARROW = pa.schema([(name, _ARROW[kind]) for name, kind in INSTANCE.items()])
+
+
+def _columns(table: dict[str, str]) -> str:
+    return ", ".join(f'"{name}" {kind}' for name, kind in table.items())
+
+
+CREATE = [
+    f"CREATE TABLE IF NOT EXISTS instance ({_columns(INSTANCE)})",
+    "CREATE INDEX IF NOT EXISTS instance_sop ON instance (sop_uid)",
+    "CREATE INDEX IF NOT EXISTS instance_series ON instance (series_uid)",
+    "CREATE INDEX IF NOT EXISTS instance_study ON instance (study_uid)",
+    "CREATE TABLE IF NOT EXISTS quarantine (arrival BIGINT, digest VARCHAR, institution VARCHAR, calling_aet VARCHAR, "
+    "sop_uid VARCHAR, study_uid VARCHAR, reason VARCHAR, detail VARCHAR, received_at VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS conflict (arrival BIGINT, reason VARCHAR, institution VARCHAR, study_uid VARCHAR, "
+    "series_uid VARCHAR, sop_uid VARCHAR, digest VARCHAR, visible_digest VARCHAR, received_at VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS cursor (journal BIGINT, version INTEGER)",
+]
+
+# columns of the summaries: the first value that arrived, so that a later header cannot rename a study
+STUDY_FIRST = [
+    "institution", "patient_id", "issuer", "patient_name", "name_alphabetic", "name_ideographic", "name_phonetic", "pinyin", "initials",
+    "birth_date", "sex", "age_days", "accession", "study_id", "study_date", "study_time", "study_description", "referring_physician",
+    "institution_name", "calling_aet", "charset_guess",
+]  # fmt: skip
+SERIES_FIRST = [
+    "institution", "modality", "series_number", "series_description", "series_date", "series_time", "body_part", "laterality", "protocol",
+    "patient_position", "frame_of_reference", "manufacturer", "model", "station", "performed_step_date", "performed_step_time",
+]  # fmt: skip
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(f"arg_min({name}, arrival) AS {name}" for name in names)
+
+
+STUDY_SELECT = f"""
+    SELECT study_uid, {_first(STUDY_FIRST)}, arg_min(body_part, arrival) AS body_part,
+      list_sort(list_distinct(list(modality) FILTER (WHERE modality IS NOT NULL))) AS modalities,
+      arg_min(modality, arrival) FILTER (WHERE modality NOT IN ('SR', 'PR', 'KO', 'DOC', 'SEG', 'OT', 'RWV')) AS modality,
+      list_sort(list_distinct(list(sop_class))) AS sop_classes,
+      count(DISTINCT series_uid) AS series, count(*) AS instances, sum(size)::BIGINT AS bytes,
+      count(DISTINCT coalesce(patient_id, '')) > 1 AS patients_differ,
+      min(arrival) AS first_arrival, max(arrival) AS last_arrival, min(received_at) AS arrived_at, max(received_at) AS last_at
+    FROM instance WHERE visible AND study_uid IN (SELECT unnest(?::VARCHAR[])) GROUP BY study_uid
+"""  # noqa: S608
+SERIES_SELECT = f"""
+    SELECT study_uid, series_uid, {_first(SERIES_FIRST)}, count(*) AS instances,
+      sum(coalesce(frames, 0))::BIGINT AS frames, count(*) FILTER (WHERE unshowable IS NULL) AS showable,
+      max(arrival) AS last_arrival
+    FROM instance WHERE visible AND study_uid IN (SELECT unnest(?::VARCHAR[])) GROUP BY study_uid, series_uid
+"""  # noqa: S608
+CREATE += [
+    f"CREATE TABLE IF NOT EXISTS study AS SELECT * FROM ({STUDY_SELECT.replace('?', '[]')}) WHERE false",  # noqa: S608
+    f"CREATE TABLE IF NOT EXISTS series AS SELECT * FROM ({SERIES_SELECT.replace('?', '[]')}) WHERE false",  # noqa: S608
+]
+TABLES = ("instance", "study", "series", "quarantine", "conflict")

@@ -1,0 +1,167 @@
+"""The one writer of the index: follows the journal, parses headers, decides conflicts, keeps the summaries.
+
+Each batch is one transaction together with the journal cursor, so a crash repeats or skips nothing. The outcome of an entry
+depends only on the entries before it: a rebuild from the journal gives the identical index.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from dicom_node import logs
+from dicom_node.archive.files import Archive
+from dicom_node.archive.journal import Entry, JournalReader
+from dicom_node.index import header, schema
+from dicom_node.index.database import Database
+
+log = logs.get(__name__)
+BATCH = 250
+
+
+class IndexWriter:
+    """Brings the index up to the journal, batch by batch."""
+
+    def __init__(self, database: Database, journal: Path, archive: Archive) -> None:
+        self.database, self._archive = database, archive
+        self.journal = JournalReader(journal)
+        self.cursor = database.journal_cursor()
+
+    def step(self) -> int:
+        """Index the next entries; returns how many there were."""
+        entries, end = self.journal.read(self.cursor, BATCH)
+        if not entries:
+            return 0
+        batch = _Batch(self.database, entries)
+        for arrival, entry in entries:
+            if batch.known_copy(entry):
+                continue
+            try:
+                row = header.parse(self._archive.path(entry.digest), entry, arrival)
+            except header.Unparsable as error:
+                log.warning("index.quarantined", arrival=arrival, reason=str(error))
+                batch.quarantine(arrival, entry, None, "unparsable", str(error))
+            else:
+                batch.place(arrival, entry, row)
+        self._commit(batch, end)
+        self.cursor = end
+        return len(entries)
+
+    def _commit(self, batch: _Batch, end: int) -> None:
+        writer = self.database.writer
+        writer.execute("BEGIN")
+        try:
+            if batch.rows:
+                table = pa.Table.from_pylist(batch.rows, schema=schema.INSTANCE_ARROW)
+                writer.register("arrived", table)
+                writer.execute("INSERT INTO instance SELECT * FROM arrived")
+                writer.unregister("arrived")
+                studies = sorted({row["study_uid"] for row in batch.rows if row["visible"]})
+                for name, select in (("study", schema.STUDY_SELECT), ("series", schema.SERIES_SELECT)):
+                    writer.execute(f"DELETE FROM {name} WHERE study_uid IN (SELECT unnest(?::VARCHAR[]))", [studies])  # noqa: S608
+                    writer.execute(f"INSERT INTO {name} {select}", [studies])  # noqa: S608
+            for name, found in (("quarantine", batch.quarantined), ("conflict", batch.conflicts)):
+                for values in found:
+                    writer.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(values))})", list(values))  # noqa: S608
+            writer.execute("UPDATE cursor SET journal = ?", [end])
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.execute("ROLLBACK")
+            raise
+
+
+class _Batch:
+    """Decisions about a few entries, on the index as it is and on the entries before them."""
+
+    def __init__(self, database: Database, entries: list[tuple[int, Entry]]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.quarantined: list[tuple[Any, ...]] = []
+        self.conflicts: list[tuple[Any, ...]] = []
+        self._database = database
+        uids = sorted({entry.sop_uid for _, entry in entries})
+        # copies by SOP UID: (institution, digest), the visible one first
+        self._copies: dict[str, list[tuple[str, str]]] = {}
+        for row in database.rows(
+            "SELECT sop_uid, institution, digest FROM instance WHERE sop_uid IN (SELECT unnest(?::VARCHAR[])) ORDER BY NOT visible, arrival",
+            [uids],
+        ):
+            self._copies.setdefault(row["sop_uid"], []).append((row["institution"], row["digest"]))
+        digests = sorted({entry.digest for _, entry in entries})
+        self._quarantine_seen = {
+            (row["institution"], row["digest"])
+            for row in database.rows("SELECT institution, digest FROM quarantine WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [digests])
+        }
+        self._owners: dict[str, str | None] = {}
+        self._patients: dict[str, set[str]] = {}
+
+    def known_copy(self, entry: Entry) -> bool:
+        """The same bytes from the same institution again: nothing changes."""
+        copy = (entry.institution, entry.digest)
+        return copy in self._copies.get(entry.sop_uid, []) or copy in self._quarantine_seen
+
+    def _owner(self, study_uid: str) -> str | None:
+        if study_uid not in self._owners:
+            found = self._database.rows(
+                "SELECT institution, coalesce(patient_id, '') AS patient FROM instance WHERE study_uid = ? AND visible GROUP BY ALL",
+                [study_uid],
+            )
+            self._owners[study_uid] = found[0]["institution"] if found else None
+            self._patients[study_uid] = {row["patient"] for row in found}
+        return self._owners[study_uid]
+
+    def place(self, arrival: int, entry: Entry, row: dict[str, Any]) -> None:
+        """Decide whether a parsed instance is shown, kept beside another one, or put into quarantine."""
+        study = row["study_uid"]
+        owner = self._owner(study)
+        copies = self._copies.get(entry.sop_uid, [])
+        if owner not in {None, entry.institution}:
+            self._collision(arrival, entry, row, "study_of_other_institution")
+            return
+        if copies and copies[0][0] != entry.institution:
+            self._collision(arrival, entry, row, "instance_of_other_institution")
+            return
+        if copies:  # same UID, other bytes: both are kept, the first stays visible
+            row["visible"] = False
+            self._conflict(arrival, entry, row, "same_uid_other_bytes", copies[0][1])
+        else:
+            patient = row["patient_id"] or ""
+            known = self._patients.setdefault(study, set())
+            if known and patient not in known:
+                self._conflict(arrival, entry, row, "patient_differs", None)
+            known.add(patient)
+            self._owners[study] = entry.institution
+        self._copies.setdefault(entry.sop_uid, []).append((entry.institution, entry.digest))
+        self.rows.append(row)
+
+    def _collision(self, arrival: int, entry: Entry, row: dict[str, Any], reason: str) -> None:
+        self.quarantine(arrival, entry, row["study_uid"], reason, None)
+        self._conflict(arrival, entry, row, reason, None)
+
+    def quarantine(self, arrival: int, entry: Entry, study_uid: str | None, reason: str, detail: str | None) -> None:
+        """Keep the file out of the index, with the reason."""
+        self._quarantine_seen.add((entry.institution, entry.digest))
+        self.quarantined.append((arrival, entry.digest, entry.institution, entry.aet, entry.sop_uid, study_uid, reason, detail, entry.at))
+
+    def _conflict(self, arrival: int, entry: Entry, row: dict[str, Any], reason: str, visible: str | None) -> None:
+        log.warning("index.conflict", arrival=arrival, reason=reason, institution=entry.institution)
+        self.conflicts.append(
+            (arrival, reason, entry.institution, row["study_uid"], row["series_uid"], entry.sop_uid, entry.digest, visible, entry.at)
+        )
+
+
+def rebuild(target: Path, journal: Path, archive: Archive) -> int:
+    """Build the index anew beside `target`, then put it in its place; returns how many entries the journal has."""
+    fresh = target.with_name(target.name + ".new")
+    for left in (fresh, fresh.with_name(fresh.name + ".wal")):
+        left.unlink(missing_ok=True)
+    database = Database(fresh)
+    writer = IndexWriter(database, journal, archive)
+    count = 0
+    while step := writer.step():
+        count += step
+    database.close()
+    target.with_name(target.name + ".wal").unlink(missing_ok=True)
+    fresh.replace(target)
+    return count

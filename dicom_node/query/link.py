@@ -1,0 +1,67 @@
+"""The receive process asks the index process, which owns DuckDB, over a unix socket in a private folder: one JSON line each way."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dicom_node import logs
+
+log = logs.get(__name__)
+SOCKET_NAME = "find.sock"
+Answerer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class LinkError(OSError):
+    """The index does not answer now (it may be starting again)."""
+
+
+def ask(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> dict[str, Any]:
+    """Put one question; LinkError when there is no answer in `timeout` seconds."""
+    try:
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(timeout)
+            link.connect(str(folder / SOCKET_NAME))
+            link.sendall(orjson.dumps(question) + b"\n")
+            with link.makefile("rb") as stream:
+                line = stream.readline()
+    except OSError as error:
+        raise LinkError("the index does not answer") from error
+    if not line.endswith(b"\n"):
+        raise LinkError("the index broke off its answer")
+    answer: dict[str, Any] = orjson.loads(line)
+    return answer
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        line = self.rfile.readline(4 << 20)
+        try:
+            answer = self.server.answerer(orjson.loads(line))
+        except Exception as error:
+            log.error("link.failed", exc_info=True)
+            answer = {"error": type(error).__name__}
+        self.wfile.write(orjson.dumps(answer) + b"\n")
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 64
+    answerer: Answerer
+
+
+def serve(folder: Path, answerer: Answerer) -> None:
+    """Answer questions in threads of this process until it ends."""
+    path = folder / SOCKET_NAME
+    path.unlink(missing_ok=True)
+    server = _Server(str(path), _Handler)
+    server.answerer = answerer
+    threading.Thread(target=server.serve_forever, name="link", daemon=True).start()

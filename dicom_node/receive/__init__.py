@@ -1,0 +1,1 @@
+"""DIMSE services: associations, the fast receive lane, C-ECHO, C-STORE, C-FIND."""

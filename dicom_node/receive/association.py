@@ -1,0 +1,188 @@
+"""An association of the node: who may open it, which presentation contexts it gets, and its C-STORE outside the fast lane."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pynetdicom.association
+from pynetdicom import evt
+from pynetdicom._globals import MODE_ACCEPTOR
+from pynetdicom.acse import ACSE
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.service_class import ServiceClass, StorageServiceClass
+from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
+
+from dicom_node import logs
+from dicom_node.receive import command as c
+from dicom_node.receive.devices import Device, Verb
+from dicom_node.receive.lane import FastDUL
+from dicom_node.receive.store import Reception, Sender
+
+if TYPE_CHECKING:
+    from dicom_node.receive.server import Receiver
+
+log = logs.get(__name__)
+
+VERIFICATION = "1.2.840.10008.1.1"
+FIND_MODELS = {"1.2.840.10008.5.1.4.1.2.1.1": "patient", "1.2.840.10008.5.1.4.1.2.2.1": "study"}
+PLAIN_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+_STORAGE = {str(uid) for uid in _STORAGE_CLASSES.values()}
+CALLING_UNKNOWN, CALLED_UNKNOWN = (0x01, 0x01, 0x03), (0x01, 0x01, 0x07)  # PS3.8 table 9-21
+
+
+def verb_of(abstract_syntax: str) -> Verb | None:
+    """The right that a presentation context needs; None: a service the node does not offer."""
+    if abstract_syntax == VERIFICATION:
+        return "echo"
+    if abstract_syntax in FIND_MODELS:
+        return "find"
+    if abstract_syntax in _STORAGE:
+        return "store"
+    if not abstract_syntax.startswith("1.2.840.10008."):
+        return "store"  # a private class can only be stored
+    # a class of the standard that this pynetdicom does not know: stored when it lies in the storage branch
+    unknown = uid_to_service_class(abstract_syntax) is ServiceClass
+    return "store" if unknown and abstract_syntax.startswith("1.2.840.10008.5.1.4.1.1.") else None
+
+
+class _Clock:
+    """`time` for pynetdicom.association: its 1 ms reactor pause becomes a wait for the next event of the association."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        thread = threading.current_thread()
+        if seconds == 0.001 and isinstance(thread, NodeAssociation):
+            thread.wake.wait(0.5)
+            thread.wake.clear()
+        else:
+            time.sleep(seconds)
+
+
+class GuardedACSE(ACSE):
+    """Association control that knows the devices: an unknown peer is refused before anything else happens."""
+
+    assoc: NodeAssociation
+
+    def _negotiate_as_acceptor(self) -> None:
+        request = self.requestor.primitive
+        aet, address = request.calling_ae_title.strip(), self.requestor.address_info.address
+        called = request.called_ae_title.strip()
+        device = self.assoc.receiver.devices.find(aet, address)
+        refusal = None
+        if device is None:
+            refusal = CALLING_UNKNOWN
+        elif called != self.assoc.receiver.settings.aet:
+            refusal = CALLED_UNKNOWN
+        if refusal is not None or device is None:
+            self.requestor.ae_title = request.calling_ae_title
+            log.warning("association.refused", calling=aet, called=called, address=address, diagnostic=(refusal or CALLING_UNKNOWN)[2])
+            self.send_reject(*(refusal or CALLING_UNKNOWN))
+            evt.trigger(self.assoc, evt.EVT_REJECTED, {})
+            self.assoc.kill()
+            return
+        self.assoc.device = device
+        self.acceptor.supported_contexts = supported(request.presentation_context_definition_list, device)
+        super()._negotiate_as_acceptor()
+
+
+def supported(requested: list[PresentationContext], device: Device) -> list[PresentationContext]:
+    """The contexts that `device` may have: every transfer syntax of a storage class as offered, in the peer's order."""
+    offers: dict[str, list[Any]] = {}
+    for context in requested:
+        abstract = str(context.abstract_syntax)
+        verb = verb_of(abstract)
+        if verb is None or verb not in device.may:
+            continue
+        syntaxes = offers.setdefault(abstract, [])
+        for syntax in context.transfer_syntax:
+            if syntax not in syntaxes and (verb == "store" or str(syntax) in PLAIN_SYNTAXES):
+                syntaxes.append(syntax)
+    contexts = []
+    for abstract, syntaxes in offers.items():
+        if syntaxes:
+            context = PresentationContext()
+            context.abstract_syntax = abstract
+            context._transfer_syntax = syntaxes  # the setter refuses private syntaxes; images are stored as they are
+            contexts.append(context)
+    return contexts
+
+
+class NodeAssociation(Association):
+    """An accepted association with its device."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.wake = threading.Event()
+        self.receiver = receiver
+        self.device: Device | None = None
+        super().__init__(receiver.ae, MODE_ACCEPTOR)
+        self.acse = GuardedACSE(self)
+        self.dul = FastDUL(self)
+        self.network_timeout = receiver.ae.network_timeout
+
+    @property
+    def device_aet(self) -> str:
+        """Calling AE title of the peer."""
+        return self.device.aet if self.device else ""
+
+    def begin_store(self, abstract_syntax: str, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
+        """Start one instance from this association's device."""
+        device = self.device
+        if device is None or "store" not in device.may or verb_of(abstract_syntax) != "store":
+            raise OSError("store without the right to it")
+        sender = Sender(device.aet, device.institution, self.requestor.address_info.address)
+        return self.receiver.store.begin(sender, sop_class, sop_uid, transfer_syntax)
+
+    def after_store(self) -> None:
+        """A journal that could not be synced needs a fresh process."""
+        if self.receiver.store.journal.broken:
+            self.receiver.give_up()
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        """C-STORE of any class, known or private, goes to the storage service; the rest as usual."""
+        context = self._accepted_cx.get(context_id)
+        if isinstance(msg, C_STORE) and msg.is_valid_request and context is not None:
+            self._is_paused = True
+            StorageServiceClass(self).SCP(msg, context)
+            self._is_paused = False
+            self.after_store()
+            return
+        super()._serve_request(msg, context_id)
+
+
+def on_store(event: Any) -> Any:
+    """EVT_C_STORE, the slow lane: requests whose command was split or came together with data."""
+    request, assoc = event.request, event.assoc
+    context = event.context
+    reception = assoc.begin_store(
+        str(context.abstract_syntax),
+        str(request.AffectedSOPClassUID or ""),
+        str(request.AffectedSOPInstanceUID or ""),
+        str(context.transfer_syntax),
+    )
+    try:
+        if request.DataSet is not None:
+            reception.write([request.DataSet.getvalue()])
+        answer = reception.finish()
+    finally:
+        reception.discard()
+    if answer.status == c.SUCCESS:
+        return answer.status
+    log.warning("store.refused", status=f"{answer.status:04X}", reason=answer.comment, aet=assoc.device_aet)
+    from pydicom.dataset import Dataset
+
+    status = Dataset()
+    status.Status = answer.status
+    status.ErrorComment = answer.comment[:64]
+    return status
+
+
+def install_clock() -> None:
+    """Replace the polling pause; once per process."""
+    pynetdicom.association.time = _Clock()

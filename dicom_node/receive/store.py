@@ -1,0 +1,136 @@
+"""What happens to one received instance: checked, synced, linked, journaled; only then success."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dicom_node import logs
+from dicom_node.archive.files import Archive, IncomingFile, file_head
+from dicom_node.archive.identity import Identity, Unreadable, identify, uid_fault
+from dicom_node.archive.journal import Entry, JournalError, JournalWriter
+from dicom_node.receive import command as c
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends: the authenticated device."""
+
+    aet: str
+    institution: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and Error Comment (0000,0902; ASCII, at most 64 characters) of a C-STORE-RSP."""
+
+    status: int
+    comment: str = ""
+
+
+class Store:
+    """Begins the reception of instances; shared by all associations."""
+
+    def __init__(self, archive: Archive, journal: JournalWriter) -> None:
+        self.archive, self.journal = archive, journal
+
+    def begin(self, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
+        """Start one instance whose command gave these UIDs."""
+        return Reception(self, sender, sop_class, sop_uid, transfer_syntax)
+
+
+class Reception:
+    """One instance on its way in. Errors of disk and content never reach the association: the message is read to its end
+    and answered with a status."""
+
+    def __init__(self, store: Store, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> None:
+        self._store, self._sender = store, sender
+        self._sop_class, self._sop_uid, self._transfer_syntax = sop_class, sop_uid, transfer_syntax
+        self._file: IncomingFile | None = None
+        self._refused: Answer | None = None
+        for name, uid in (("SOPClassUID", sop_class), ("SOPInstanceUID", sop_uid)):
+            if fault := uid_fault(uid):
+                self._refused = Answer(c.CANNOT_UNDERSTAND, f"command {name} is {fault}")
+                return
+        try:
+            self._file = store.archive.incoming(file_head(sop_class, sop_uid, transfer_syntax))
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        log.error("store.failed", reason=error.strerror or str(error), errno=error.errno, aet=self._sender.aet)
+        self._refused = Answer(c.OUT_OF_RESOURCES, "storage failed: " + (error.strerror or "error"))
+        self.discard()
+
+    def write(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """The next bytes of the data set; after a failure they are dropped."""
+        if self._file is not None:
+            try:
+                self._file.write(pieces)
+            except OSError as error:
+                self._fail(error)
+
+    def finish(self) -> Answer:
+        """The whole data set has arrived: make it last, then answer."""
+        if self._refused is not None or self._file is None:
+            self.discard()
+            return self._refused or Answer(c.CANNOT_UNDERSTAND, "no data set")
+        try:
+            fault = self._check(self._file)
+            if fault is not None:
+                return fault
+            size = self._file.size
+            digest = self._file.keep()
+            who, at = self._sender, datetime.now(UTC).isoformat(timespec="milliseconds")
+            entry = Entry(digest, size, self._sop_class, self._sop_uid, self._transfer_syntax, who.institution, who.aet, who.address, at)
+            self._store.journal.append(entry)
+        except OSError as error:
+            self._fail(error)
+            if isinstance(error, JournalError):
+                return Answer(c.OUT_OF_RESOURCES, "journal is closed, node restarts")
+            return self._refused or Answer(c.OUT_OF_RESOURCES)
+        finally:
+            self.discard()
+        return Answer(c.SUCCESS)
+
+    def _check(self, file: IncomingFile) -> Answer | None:
+        """Compare the data set's own UIDs with the command's (PS3.4 B.2.3: A900 when they differ)."""
+        if file.size == file.head_size:
+            return Answer(c.CANNOT_UNDERSTAND, "data set is empty")
+        with mmap.mmap(file.fd, file.size, prot=mmap.PROT_READ) as whole, memoryview(whole) as view:
+            data = view[file.head_size :]
+            try:
+                found = identify(data, self._transfer_syntax)
+            except Unreadable as error:
+                # kept: the index puts it into quarantine with the reason, where a person can look at it
+                log.warning("store.unreadable", reason=str(error), aet=self._sender.aet)
+                return None
+            finally:
+                data.release()
+        return self._compare(found)
+
+    def _compare(self, found: Identity) -> Answer | None:
+        for name, uid in (
+            ("SOPClassUID", found.sop_class),
+            ("SOPInstanceUID", found.sop_uid),
+            ("StudyInstanceUID", found.study_uid),
+            ("SeriesInstanceUID", found.series_uid),
+        ):
+            if fault := uid_fault(uid):
+                return Answer(c.CANNOT_UNDERSTAND, f"{name} is {fault}")
+        if found.sop_class != self._sop_class:
+            return Answer(c.NOT_MATCHING, "SOPClassUID differs between command and data set")
+        if found.sop_uid != self._sop_uid:
+            return Answer(c.NOT_MATCHING, "SOPInstanceUID differs between command and data set")
+        return None
+
+    def discard(self) -> None:
+        """Forget the instance; nothing of it stays on disk."""
+        if self._file is not None:
+            self._file.discard()
+            self._file = None

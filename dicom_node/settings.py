@@ -1,0 +1,74 @@
+"""The node's settings: one TOML file, overridden by environment variables `NODE_…`; unknown keys are errors."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "NODE_"
+
+
+class Settings(BaseModel):
+    """Everything the node is told from outside."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path = Field(description="folder of files, journal, index and feed")
+    dicom_port: int = Field(11112, ge=1, le=65535)
+    dicom_host: str = Field("0.0.0.0", description="address the DICOM port listens on")
+    http_port: int = Field(8042, ge=1, le=65535)
+    aet: str = Field("HUB", min_length=1, max_length=16, description="called AE title")
+    devices: Path | None = Field(None, description="JSON list of {aet, institution, may, addresses?}; default <data>/devices.json")
+    ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
+    annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
+    quiet_seconds: float = Field(3.0, gt=0, description="a series without a new image for so long is quiet")
+    network_timeout: float = Field(60.0, gt=0, description="seconds of silence before an association is ended")
+    maximum_associations: int = Field(300, ge=1)
+    decode_threads: int = Field(2, ge=1, le=64, description="threads that decode compressed images")
+
+    @property
+    def devices_file(self) -> Path:
+        """The file of devices that may speak to the node."""
+        return self.devices or self.data / "devices.json"
+
+    @property
+    def public_key_file(self) -> Path:
+        """The public half of the key that signs tickets."""
+        return self.ticket_key or self.data / "keys" / "ticket-public.pem"
+
+    @property
+    def private_key_file(self) -> Path:
+        """The private half: only there when the node stands alone and made the pair itself."""
+        return self.data / "keys" / "ticket-private.pem"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for the child processes."""
+        return {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items() if value is not None}
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message says which and why."""
+
+
+def load(config: Path | None = None) -> Settings:
+    """Settings from `config` (TOML) and from the environment, which wins."""
+    values: dict[str, object] = {}
+    if config is not None:
+        try:
+            values.update(tomllib.loads(config.read_text("utf-8")))
+        except OSError as error:
+            raise SettingsError(f"无法读取配置文件 {config} | cannot read the configuration file: {error.strerror}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"配置文件 {config} 格式错误 | not valid TOML: {error}") from error
+    # only known names are taken: Node.js has variables with the same prefix (NODE_ENV, NODE_PATH …)
+    for name in Settings.model_fields:
+        if value := os.environ.get(PREFIX + name.upper()):
+            values[name] = value
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [f"  {PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("节点设置有误, 请更正后再启动 | settings to correct before the node can start:\n" + "\n".join(lines)) from error

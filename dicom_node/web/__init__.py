@@ -1,0 +1,1 @@
+"""HTTP: DICOMweb, series streams, images feed, annotations."""

@@ -1,0 +1,140 @@
+"""Stored pixels to native little endian bytes, colour to RGB; nothing is allocated on the word of a header alone."""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder
+
+from dicom_node.index.frames import MAX_FRAME_BYTES, frame_count, integer, sequence
+
+Frame = dict[str, Any]
+JPEG_FAMILY = "1.2.840.10008.1.2.4."
+MAX_RATIO_FREE = 64 << 20  # decoded bytes up to which any compression ratio is believed
+
+
+class Undecodable(ValueError):
+    """The frame cannot be decoded; the message is the reason."""
+
+
+def frame_bytes(frame: Frame) -> int:
+    """Bytes of a frame as it is sent."""
+    return int(frame["rows"] * frame["columns"] * frame["samples"] * frame["bits"] // 8)
+
+
+def read_raw(path: Path, offset: int, frame: Frame) -> bytes:
+    """The stored bytes of one native little endian frame."""
+    size = frame_bytes(frame)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(fd, size, offset + (frame["frame"] - 1) * size)
+    finally:
+        os.close(fd)
+    if len(data) != size:
+        raise Undecodable("file ends inside the frame")
+    return data
+
+
+def open_file(path: Path) -> Dataset:
+    """The data set with its pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pydicom.dcmread(path)
+
+
+def decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
+    """One frame as (rows, columns[, 3]) in the output format that `frame` names. Undecodable when it is not possible."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(ds, frame)
+    except Undecodable:
+        raise
+    except Exception as error:
+        raise Undecodable(f"{type(error).__name__} in the decoder") from error
+
+
+def _decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
+    index = frame["frame"] - 1
+    syntax = ds.file_meta.TransferSyntaxUID
+    _check_size(ds, frame, index)
+    found = get_decoder(syntax).as_array(ds, index=index, raw=False)[0]
+    if frame["samples"] == 3:
+        return _rgb(found, ds)
+    if sequence(ds, "ModalityLUTSequence"):
+        found = apply_modality_lut(found, ds)
+    kind = np.dtype(f"<{'i' if frame['signed'] else 'u'}{frame['bits'] // 8}")
+    if found.shape != (frame["rows"], frame["columns"]):
+        raise Undecodable("decoded size differs from the header")
+    return np.ascontiguousarray(found.astype(kind, copy=False))
+
+
+def _rgb(found: np.ndarray[Any, Any], ds: Dataset) -> np.ndarray[Any, Any]:
+    """Eight-bit RGB from whatever colour the decoder gave."""
+    bits = integer(ds, "BitsStored") or 8
+    if str(ds.PhotometricInterpretation) == "PALETTE COLOR":
+        found = apply_color_lut(found, ds)[..., :3]
+        # 16-bit tables hold 16-bit colours (PS3.3 C.7.6.3.1.6), but some devices put 8-bit colours into them
+        bits = 16 if found.dtype.itemsize == 2 and int(found.max(initial=0)) > 255 else 8
+    if found.ndim != 3 or found.shape[2] != 3:
+        raise Undecodable("colour image without three samples")
+    if bits > 8:
+        found = found >> (bits - 8)
+    return np.ascontiguousarray(found.astype(np.uint8))
+
+
+def _check_size(ds: Dataset, frame: Frame, index: int) -> None:
+    """Refuse before decoding what would not fit the header: the code stream's own size counts, not the header's."""
+    size = frame_bytes(frame)
+    if size > MAX_FRAME_BYTES:
+        raise Undecodable("frame is too large")
+    syntax = str(ds.file_meta.TransferSyntaxUID)
+    if not ds.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    stream = get_frame(ds.PixelData, index, number_of_frames=frame_count(ds) or 1)
+    if size > MAX_RATIO_FREE and size > 1000 * len(stream):
+        raise Undecodable("compression ratio is not credible")
+    if syntax.startswith(JPEG_FAMILY):
+        own = _stream_size(stream)
+        if own is not None and own != (frame["rows"], frame["columns"]):
+            raise Undecodable("size in the code stream differs from the header")
+
+
+def _stream_size(stream: bytes) -> tuple[int, int] | None:
+    """(rows, columns) that a JPEG, JPEG-LS or JPEG 2000 code stream states; None when it does not begin as one."""
+    if stream[:2] == b"\xff\xd8":
+        at = 2
+        while at + 9 <= len(stream) and stream[at] == 0xFF:
+            marker = stream[at + 1]
+            if marker == 0xFF:
+                at += 1
+                continue
+            if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}):
+                rows, columns = struct.unpack_from(">HH", stream, at + 5)
+                return rows, columns
+            at += 2 + struct.unpack_from(">H", stream, at + 2)[0]
+        return None
+    start = stream.find(b"\xff\x4f\xff\x51")
+    if 0 <= start < 256 and start + 24 <= len(stream):
+        width, height, left, top = struct.unpack_from(">IIII", stream, start + 8)
+        return height - top, width - left
+    return None
+
+
+def fetch(path: Path, pixel_offset: int | None, frame: Frame, opened: dict[Path, Dataset]) -> bytes:
+    """The bytes of one frame as they are sent. `opened` keeps the data set between frames of one file."""
+    if frame["_raw"] and pixel_offset is not None:
+        return read_raw(path, pixel_offset, frame)
+    ds = opened.get(path)
+    if ds is None:
+        opened.clear()
+        ds = opened[path] = open_file(path)
+    return decode(ds, frame).tobytes()

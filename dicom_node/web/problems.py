@@ -1,0 +1,47 @@
+"""Errors as RFC 9457 problem documents with stable codes and words in both languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
+    # code: (status, (zh title, zh action), (en title, en action))
+    "ticket.missing": (401, ("尚未登录", "请重新登录"), ("Not signed in", "Sign in again")),
+    "ticket.invalid": (401, ("登录凭证无效", "请重新登录"), ("The ticket is not valid", "Sign in again")),
+    "ticket.expired": (401, ("登录已过期", "请重新登录"), ("The ticket has expired", "Sign in again")),
+    "ticket.revoked": (401, ("登录已被撤销", "请联系管理员或重新登录"), ("The ticket was revoked", "Sign in again or ask the administrator")),
+    "right.missing": (403, ("没有此操作的权限", "如需使用请联系管理员"), ("You may not do this", "Ask the administrator for the right")),
+    "request.cross_site": (403, ("请求来自其他网站, 已拒绝", "请从本系统页面操作"), ("Cross-site request refused", "Work from the hub's own pages")),
+    "image.unknown": (404, ("找不到该影像", "请刷新列表后重试"), ("No such image", "Reload the list and try again")),
+    "route.unknown": (404, ("地址不存在", "请检查地址"), ("No such address", "Check the address")),
+    "method.wrong": (405, ("该地址不支持此方法", "请查阅接口说明"), ("Method not allowed here", "See the API description")),
+    "request.invalid": (400, ("请求参数有误", "请更正参数后重试"), ("The request has a fault", "Correct it and try again")),
+    "media.unsupported": (406, ("不支持所请求的格式", "请改用所列格式之一"), ("No such representation", "Ask for one of the listed media types")),
+    "image.unshowable": (422, ("该对象无法显示为图像", "可下载原始文件查看"), ("This object cannot be shown as an image", "Download the file instead")),
+    "server.fault": (500, ("服务内部错误", "请稍后重试, 若仍出现请联系运维"), ("Internal fault", "Try again later; if it persists tell operations")),
+}  # fmt: skip
+
+
+class Problem(Exception):
+    """Ends a request with the problem `code`."""
+
+    def __init__(self, code: str, detail: str = "", **extra: Any) -> None:
+        super().__init__(code)
+        self.code, self.detail, self.extra = code, detail, extra
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    """The document of `problem`, in the language the client prefers (zh by default)."""
+    status, chinese, english = WORDS[problem.code]
+    words = {"zh": {"title": chinese[0], "action": chinese[1]}, "en": {"title": english[0], "action": english[1]}}
+    lang = "en" if request.headers.get("accept-language", "zh").lower().startswith("en") else "zh"
+    body = {
+        "type": f"urn:hub:problem:{problem.code}", "title": words[lang]["title"], "status": status, "code": problem.code,
+        "detail": problem.detail or words[lang]["action"], "words": words, **problem.extra,
+    }  # fmt: skip
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
