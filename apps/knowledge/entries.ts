@@ -10,7 +10,7 @@ export interface Entry {
   modality: string | null
   tags: string[]
   updated_at: string
-  author: { username: string; name: string } | string | null
+  author: { username: string; name: string } | null
 }
 /** What a person types; tags as one line. */
 export interface Draft {
@@ -58,7 +58,7 @@ export function excerpt(body: string, length = 60): string {
 }
 
 export function authorOf(entry: Entry): string {
-  return typeof entry.author === 'string' ? entry.author : (entry.author?.name ?? '')
+  return entry.author?.name ?? ''
 }
 
 /** A 2026-11-23 09:05 in the reader's own time. */
@@ -69,7 +69,8 @@ export function clock(iso: string): string {
 }
 
 export async function find(api: Api, query: { q?: string; modality?: string; body_part?: string }, signal?: AbortSignal): Promise<Entry[]> {
-  return api.get<Entry[]>(`${RIS}/knowledge`, { query, signal })
+  const { rows } = await api.get<{ rows: Entry[] }>(`${RIS}/knowledge`, { query: { ...query, limit: 500 }, signal })
+  return rows
 }
 
 export function open(api: Api, id: number, signal?: AbortSignal): Promise<Entry> {
@@ -98,5 +99,5 @@ export async function save(api: Api, draft: Draft, known: Entry | null, key: str
 }
 
 export function remove(api: Api, entry: Entry): Promise<void> {
-  return api.delete(`${RIS}/knowledge/${entry.id}`, { query: { version: entry.version } })
+  return api.delete(`${RIS}/knowledge/${entry.id}`)
 }

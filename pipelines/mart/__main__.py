@@ -13,18 +13,20 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 import uvicorn
-from dicom_node.client import NodeClient
 from pydantic import ValidationError
-from ris.client import RisClient
 
+from dicom_node.client import NodeClient, NodeError
+from pipelines.following import Feed
 from pipelines.mart.access import Door
 from pipelines.mart.app import Service, build
 from pipelines.mart.following import MartFollower
 from pipelines.mart.settings import Settings, unknown_names
 from pipelines.mart.store import BusyError, MartStore
+from ris.client import RisClient, ServiceTicket
 
 log = structlog.get_logger("mart")
 
@@ -46,14 +48,27 @@ def _log_as_json() -> None:
     )
 
 
+def images_feed(node: NodeClient, ticket: ServiceTicket) -> Feed:
+    """The node's feed in the form followers read."""
+
+    def read(*, since: int, limit: int, wait: float) -> dict[str, Any]:
+        try:
+            rows, following = node.changes(since, limit, wait)
+        except NodeError as error:
+            if error.status == 401:
+                ticket.forget()
+            raise
+        return {"rows": rows, "next": following}
+
+    return read
+
+
 def followers_of(settings: Settings, store: MartStore) -> list[MartFollower]:
     """The two followers, each with the client of its feed."""
-    secret = settings.service_secret_file.read_text().strip()
-    ris = RisClient(settings.ris_url, service=(settings.service_name, secret))
-    node = NodeClient(settings.images_url, ticket=ris.service_ticket)
+    ticket = ServiceTicket(settings.ris_url, settings.service_name, settings.service_secret_file)
     return [
-        MartFollower("records", ris.feed, store, settings.zone),
-        MartFollower("images", node.changes, store, settings.zone),
+        MartFollower("records", RisClient(settings.ris_url, ticket).feed, store, settings.zone),
+        MartFollower("images", images_feed(NodeClient(settings.images_url, ticket), ticket), store, settings.zone),
     ]
 
 

@@ -11,10 +11,9 @@ from fastapi import Request
 from pipelines.mart.figures import Scope
 from pipelines.mart.problems import Problem
 from pipelines.mart.store import MartStore
-from ris.tickets import Ticket, TicketError, TicketVerifier
+from ris.client import COOKIE, Ticket, TicketError, TicketVerifier
 
 OPERATION = "statistics.view"
-COOKIE = "hub-ticket"
 BROWSER = "browser"
 
 
