@@ -135,7 +135,7 @@ project() {
 # --- Node ----------------------------------------------------------------------------------------------------------------------------
 node_is_good() { [ "$("$1" -p 'Number(process.versions.node.split(".")[0]) >= 20' 2>/dev/null)" = true ]; }
 
-node() {
+ensure_node() {
     if [ -x "$VENV/node/bin/node" ] && node_is_good "$VENV/node/bin/node"; then PATH="$VENV/node/bin:$PATH"; export PATH; return 0; fi
     if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 && node_is_good "$(command -v node)"; then return 0; fi
     say "Node.js ≥ 20 → .venv"
@@ -179,7 +179,7 @@ case "$PURPOSE" in run | test) ;; *) fail "usage: sh hub_config/setup.sh run|tes
 environment
 python_packages
 project
-node
+ensure_node
 node_packages
 front_end
 system_packages
