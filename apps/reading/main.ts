@@ -44,6 +44,15 @@ function services(context: DeskContext): Services {
     // A kernel that has ended is no reason to wait: records and images do not need it. A cut link to it is: it is the same network.
     connected: computed(() => session.value === 'ok' && (stream.value === 'connecting' || stream.value === 'live') && context.connection.state !== 'reconnecting'),
     ask: kernelQuestions(context.kernel),
+    tell(trait, value) {
+      context.kernel.then(
+        (model) => {
+          model.set(trait, value)
+          model.save_changes()
+        },
+        () => undefined,
+      )
+    },
     follow(onRow, since) {
       const feed = context.live<Row>(`${RIS}/worklist/stream`, { event: 'exam', since: since(), onRow, onState: (state) => void (stream.value = state) })
       return () => feed.close()

@@ -18,6 +18,8 @@ export interface Services {
   /** False while the link to ris is down or the session has ended: acts are blocked, typing goes on. */
   connected: Ref<boolean>
   ask: AskKernel
+  /** Tells the kernel a trait; it waits there for nobody. */
+  tell(trait: 'exam' | 'view', value: Record<string, unknown> | null): void
   /** Live worklist rows after `since`; the function ends the subscription. */
   follow(onRow: (row: Row) => void, since: () => number): () => void
   /** Address of the viewer's bundle, loaded once after the worklist is painted. */
