@@ -69,8 +69,8 @@ c.JupyterHub.redirect_to_server = False
 # --- what a user may do in the Hub itself: see himself, make tokens for scripts. No servers, no sharing, nobody is admin ------------------
 c.JupyterHub.services = [{"name": "ris", "display": False}]
 c.JupyterHub.load_roles = [
-    {"name": "user", "scopes": ["read:users:name!user", "tokens!user", "access:services!service=ris"]},
-    {"name": "token", "scopes": ["read:users:name!user", "access:services!service=ris"]},
+    {"name": "user", "scopes": ["read:users!user", "tokens!user", "access:services!service=ris"]},
+    {"name": "token", "scopes": ["read:users!user", "access:services!service=ris"]},
 ]
 c.JupyterHub.token_expires_in_default_seconds = 30 * 86_400
 c.JupyterHub.token_expires_in_max_seconds = 365 * 86_400
@@ -84,6 +84,8 @@ headers = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-JupyterHub-Version": "",  # which faults to try is nobody's business
+    "Server": "hub",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -94,12 +96,12 @@ if secure:
 c.JupyterHub.tornado_settings = {
     "headers": headers,
     "front_secure": secure,
-    "cookie_options": {"samesite": "Lax", "secure": secure},
+    "cookie_options": {"samesite": "Lax", "secure": secure, "expires_days": None},  # gone with the browser
     "xsrf_cookie_kwargs": {"samesite": "Lax", "secure": secure, "httponly": False},
 }
 
-# A login form has a few hundred bytes, an API call of the Hub a few thousand: nobody may fill the memory before he is known.
-HTTPServer.configure(None, max_body_size=262_144)
+# A login form has a few hundred bytes: nobody may fill the memory before he is known (stock: 100 MB). Up to here the login page answers in words.
+HTTPServer.configure(None, max_body_size=16 * 1024 * 1024)
 
 # --- logs -------------------------------------------------------------------------------------------------------------------------------
 c.JupyterHub.log_level = "INFO"

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import datetime as dt
+import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -22,6 +25,8 @@ from hub_config.settings import ROOT
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 LOG_BYTES = 20_000_000
 LOG_KEPT = 5
@@ -96,15 +101,27 @@ class RotatingLog:
         self._file.close()
 
 
+def as_json_line(line: bytes, program: str) -> bytes:
+    """One line of a log: JSON as it is, anything else (node's proxy, stack traces) wrapped into an object."""
+    if line.startswith(b"{") or not line.strip():
+        return line
+    text = _COLOUR.sub(b"", line).decode(errors="replace").rstrip()
+    entry = {"timestamp": dt.datetime.now(dt.UTC).isoformat(), "logger": program, "event": text}
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
 class Supervised:
     """Keeps one program running until `stop`."""
 
-    def __init__(self, process: Process, logs: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, process: Process, logs: Path, say: Callable[[str], None], started: Callable[[], None]) -> None:
+        """`say` gets a line at each unexpected end; `started` is called at each start."""
+        self._started = started
         self.process = process
         self.pid: int | None = None
         self.restarts = 0
         self._log = RotatingLog(logs / f"{process.name}.log")
         self._say = say
+        self._rest = b""
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -148,6 +165,7 @@ class Supervised:
         finally:
             os.close(writing)
         self.pid = child.pid
+        self._started()
         loop.add_reader(reading, self._drain, reading)
         ended = loop.create_future()
         watch = os.pidfd_open(child.pid)
@@ -169,12 +187,20 @@ class Supervised:
     def _drain(self, reading: int) -> None:
         try:
             while data := os.read(reading, 65536):
-                self._log.write(data)
+                self._write(data)
         except BlockingIOError:
             return
         except OSError:
             pass
         asyncio.get_running_loop().remove_reader(reading)
+
+    def _write(self, data: bytes) -> None:
+        """Log whole lines; the beginning of one waits for its rest (a very long one does not)."""
+        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        if len(self._rest) > 65536:
+            whole, newline, self._rest = whole + newline + self._rest, b"\n", b""
+        if newline:
+            self._log.write(b"".join(as_json_line(line + b"\n", self.process.name) for line in whole.split(b"\n") if line.strip()))
 
     def signal(self, how: signal.Signals) -> None:
         """Send a signal to the program's whole process group, if it runs."""

@@ -106,7 +106,9 @@ def records_environment(plan: Plan) -> dict[str, str]:
         "RIS_HUB_API": f"http://127.0.0.1:{plan.ports['hub']}/hub/api",
         "RIS_LOGIN_TRIES": str(settings.hub_login_tries),
         "RIS_LOCK_MINUTES": str(settings.hub_lock_minutes),
+        "RIS_SESSION_HOURS": str(settings.hub_login_hours),
         "RIS_SECURE_COOKIES": "1" if settings.tls else "0",
+        "RIS_TIMEZONE": settings.hub_timezone,
     }
 
 

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     hub_login_tries: int = Field(default=5, ge=1, le=100, description="wrong passwords until an account is locked")
     hub_lock_minutes: int = Field(default=15, ge=1, le=1440, description="how long a locked account stays locked")
     hub_login_hours: int = Field(default=12, ge=1, le=72, description="how long a login lasts at most")
+    hub_timezone: str = Field(default="Asia/Shanghai", description="where the hospitals are: DICOM times and ages in days are local")
     dicom_port: int = Field(default=11112, ge=1, le=65535, description="port of the DICOM node")
     dicom_host: str = Field(default="127.0.0.1", description="address the DICOM port listens on")
     dicom_aet: str = Field(default="HUB", pattern=r"^[A-Z0-9_]{1,16}$", description="called AE title of the node")

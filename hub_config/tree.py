@@ -102,7 +102,9 @@ class Tree:
         else:
             await self._first_administrator()
         self._launch(process for process in table if process not in early)
-        await self._wait_ready(self.plan.public_health(), began)
+        # first each on its own port, so that the proxy's log is not filled with refusals, then all of it as users will see it
+        await self._wait_ready({process.health: process.name for process in table if process.health and process.name != "ris"}, began)
+        await self._wait_ready(self.plan.public_health(), began, silent=True)
         if self.settings.demo:
             task = asyncio.create_task(self._send_demo())
             self._helpers.add(task)
@@ -110,24 +112,16 @@ class Tree:
 
     def _launch(self, processes: Iterable[Process]) -> None:
         for process in processes:
-            kept = Supervised(process, self.plan.data / "logs", say)
+            kept = Supervised(process, self.plan.data / "logs", say, self._write_process_list)
             self._kept.append(kept)
             kept.start()
-        self._write_process_list()
 
     def _write_process_list(self) -> None:
         """`run/processes.json`: which process is which, for the operator and the tests."""
+        ids = {kept.process.name: kept.pid for kept in self._kept}
+        write_private(self.plan.data / "run" / "processes.json", json.dumps({"supervisor": os.getpid()} | ids))
 
-        async def write() -> None:
-            await asyncio.sleep(0)  # the keeping tasks have started their programs
-            ids = {kept.process.name: kept.pid for kept in self._kept}
-            write_private(self.plan.data / "run" / "processes.json", json.dumps({"supervisor": os.getpid()} | ids))
-
-        task = asyncio.create_task(write())
-        self._helpers.add(task)
-        task.add_done_callback(self._helpers.discard)
-
-    async def _wait_ready(self, pages: dict[str, str], began: float) -> None:
+    async def _wait_ready(self, pages: dict[str, str], began: float, *, silent: bool = False) -> None:
         """Poll until every page answers 200; says each arrival; `SettingsFault` names what is missing after five minutes."""
         waiting = dict(pages)
         trust_nobody_else = ssl.create_default_context()
@@ -141,7 +135,8 @@ class Tree:
                     with contextlib.suppress(httpx.HTTPError):
                         if (await client.get(url)).status_code == 200:
                             del waiting[url]
-                            say(f"  {name}: 就绪 / ready ({time.monotonic() - began:.1f} s)")
+                            if not silent:
+                                say(f"  {name}: 就绪 / ready ({time.monotonic() - began:.1f} s)")
                 if waiting and time.monotonic() - began > START_SECONDS:
                     names = ", ".join(sorted(waiting.values()))
                     raise SettingsFault(
@@ -204,14 +199,14 @@ class Tree:
         marker = self.plan.data / "run" / "administrator-made"
         if marker.exists():
             return
-        command = [sys.executable, "-m", "ris", "administrator"]
+        command = [sys.executable, "-m", "ris", "administrator", "--username", "admin"]
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            keys = ("RIS_DATABASE", "RIS_TICKET_KEY", "RIS_SERVICES")
-            values = records_environment(self.plan)
-            words = " ".join(f"{key}={values[key]}" for key in keys)
-            say(f"尚无管理员，请在终端输入 / to make the first administrator type:\n  {words} {' '.join(command)}")
+            say(
+                "若尚无管理员，请在终端输入 / if there is no administrator yet, type:\n"
+                f"  RIS_DATABASE='{self.settings.records_database}' {' '.join(command)}"
+            )
             return
-        say("请设置第一位管理员 / the first administrator:")
+        say("请设置第一位管理员，用户名为 admin / the first administrator, user name admin:")
         child = await asyncio.create_subprocess_exec(*command, env=records_environment(self.plan), cwd=ROOT)
         self._extra_pids.add(child.pid)
         try:
