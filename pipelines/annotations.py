@@ -23,7 +23,7 @@ Annotation = dict[str, Any]
 class Annotated(Protocol):
     """The door of the node that this follower needs."""
 
-    def annotate(self, rows: Sequence[Annotation]) -> object:
+    def annotate(self, rows: list[Annotation]) -> object:
         """`POST /annotations` `{rows: [{table, key, version, data|null}]}`."""
 
 

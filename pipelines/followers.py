@@ -30,7 +30,7 @@ from pipelines.access import Access
 from pipelines.annotations import Annotations
 from pipelines.following import Follower, SqliteCursors
 from pipelines.linking import Linking
-from ris.client import RisClient
+from ris.client import RisClient, ServiceTicket
 
 log = structlog.get_logger()
 
@@ -75,11 +75,10 @@ def is_healthy(url: str) -> bool:
 
 def make_followers(settings: Settings, cursors: SqliteCursors) -> list[Follower]:
     """Make the three followers, each with clients of its own, so that none waits for another's connection."""
-    secret = settings.service_secret_file.read_text(encoding="utf-8").strip()
+    ticket = ServiceTicket(settings.ris_url, settings.service_name, settings.service_secret_file)
 
     def clients() -> tuple[RisClient, NodeClient]:
-        ris = RisClient(settings.ris_url, service=(settings.service_name, secret))
-        return ris, NodeClient(settings.images_url, ticket=ris.service_ticket)
+        return RisClient(settings.ris_url, ticket), NodeClient(settings.images_url, ticket)
 
     (linking_ris, linking_node), (notes_ris, notes_node), (access_ris, access_node) = clients(), clients(), clients()
 
@@ -129,7 +128,7 @@ def main(arguments: list[str]) -> int:
     """Entry point."""
     log_json_lines()
     try:
-        settings = Settings()
+        settings = Settings()  # type: ignore[call-arg] # the values come from the environment
     except ValidationError as error:
         missing = ", ".join(str(fault["loc"][0]).upper() for fault in error.errors())
         sys.stderr.write(f"跟随进程的设置缺失或有误：{missing} / settings missing or wrong: {missing}\n")

@@ -40,8 +40,13 @@ OUTAGE_STATUSES = frozenset({401, 403, 408, 425, 429, 502, 503, 504})
 class Feed(Protocol):
     """`ris.client.RisClient.feed` and `dicom_node.client.NodeClient.changes`: rows with seq > since, waiting up to `wait` s for one."""
 
-    def __call__(self, *, since: int, limit: int, wait: float) -> Mapping[str, Any]:
-        """Return `{"rows": [Row…], "next": seq to ask from next time}`."""
+    def __call__(self, since: int, *, limit: int, wait: float) -> Mapping[str, Any] | tuple[Sequence[Row], int]:
+        """Return `{"rows": [Row…], "next": seq to ask from next time}`, or the pair of both."""
+
+
+def page_of(answer: Mapping[str, Any] | tuple[Sequence[Row], int]) -> tuple[Sequence[Row], int]:
+    """Return (rows, next) of what a feed answered."""
+    return (answer["rows"], int(answer["next"])) if isinstance(answer, Mapping) else answer
 
 
 @dataclass(frozen=True)
@@ -209,9 +214,8 @@ class Follower(ABC):
         """Read one page and apply it; return how many rows it had. Raises what stopped it; the cursor then stands before that row."""
         since = self.cursors.position(self.name)
         self.state = "waiting" if self.failing_since is None else "failing"
-        page = self.feed(since=since, limit=self.batch, wait=self.wait)
-        rows: Sequence[Row] = page["rows"]
-        upto = max([int(page["next"]), *(int(row["seq"]) for row in rows)])
+        rows, following = page_of(self.feed(since, limit=self.batch, wait=self.wait))
+        upto = max([following, *(int(row["seq"]) for row in rows)])
         if upto < since:
             raise FeedFaultError(
                 f"the feed ends at {upto}, behind the cursor {since} of {self.name}: was it restored from a backup? "
@@ -323,7 +327,8 @@ class Follower(ABC):
             if stop.is_set():
                 return
             try:
-                rows = [row for row in self.feed(since=aside.seq - 1, limit=1, wait=0)["rows"] if int(row["seq"]) == aside.seq]
+                found, _ = page_of(self.feed(aside.seq - 1, limit=1, wait=0))
+                rows = [row for row in found if int(row["seq"]) == aside.seq]
                 if rows:
                     self.apply(rows)
                     self.cursors.take_back(self.name, aside.seq)

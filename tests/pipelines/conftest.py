@@ -117,7 +117,7 @@ class FeedServer:
                 self.told[f"{one['table']}:{one['key']}:{one['version']}"] += 1
                 if known is None or known["version"] < one["version"]:
                     self.annotations[one["table"], one["key"]] = one
-        return 200, {"results": [], "added": 0}
+        return 200, {"results": [], "added": 0, "taken": 0}
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class ListFeed:
         self.rows = [{"seq": seq, "kind": "thing", "data": {}} for seq in seqs]
         self.down = False
 
-    def __call__(self, *, since: int, limit: int, wait: float) -> dict[str, Any]:  # noqa: ARG002
+    def __call__(self, since: int, *, limit: int, wait: float) -> dict[str, Any]:  # noqa: ARG002
         if self.down:
             raise ConnectionRefusedError
         found = [row for row in self.rows if row["seq"] > since][:limit]
@@ -167,7 +167,7 @@ def test_missing_numbers_are_counted_and_wrong_order_is_refused(cursors: SqliteC
 def test_a_feed_that_ends_behind_the_cursor_stops_the_follower_in_words(cursors: SqliteCursors) -> None:
     cursors.advance("recorder", 90)
 
-    def restored(*, since: int, limit: int, wait: float) -> dict[str, Any]:
+    def restored(since: int, *, limit: int, wait: float) -> dict[str, Any]:
         return {"rows": [], "next": 50}
 
     with pytest.raises(FeedFaultError, match="backup"):
@@ -252,7 +252,7 @@ VICTIM = textwrap.dedent(
             if self.calls == die_after:
                 os.kill(os.getpid(), 9)  # the effect is done, the cursor not yet moved: the worst instant
 
-    def changes(*, since, limit, wait):
+    def changes(since, limit, wait):
         return http.get(url + "/changes", params={"since": since, "limit": limit, "wait": wait}).raise_for_status().json()
 
     Access(changes, SqliteCursors(folder / "cursors.sqlite"), Ris(), batch=7, wait=0.5).run(threading.Event())
