@@ -12,8 +12,8 @@ for (const name of readdirSync(dist)) {
   if (!TEXT.test(name) || !statSync(path).isFile()) continue
   const raw = readFileSync(path)
   if (raw.length < 512) continue
-  // Quality 11 takes half a minute on megabytes of decoders for one percent: 9 above 1.5 MB.
-  const quality = raw.length > 1_500_000 ? 9 : 11
+  // Quality 11 takes half a minute on megabytes of decoders for one percent: 9 above 1 MB.
+  const quality = raw.length > 1_000_000 ? 9 : 11
   writeFileSync(`${path}.br`, brotliCompressSync(raw, { params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: raw.length } }))
   writeFileSync(`${path}.gz`, gzipSync(raw, { level: 9 }))
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from jupyter_server.auth.identity import IdentityProvider, User
-from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
+from traitlets import Unicode
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 
 from hub_config.pages.identity import own_origin
@@ -16,12 +18,26 @@ if TYPE_CHECKING:
 
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 PING_MS = 10_000
+FEWEST_OFFSETS = 6
+MOST_OFFSETS = 262
+"""A page has at most 256 binary buffers in one message."""
+
+log = structlog.get_logger("channels")
+
+
+def is_v1_frame(frame: bytes) -> bool:
+    """Whether the offset table (count, then offsets of channel, four JSON parts, buffers, and the end; u64 little endian) is sound."""
+    count = int.from_bytes(frame[:8], "little")
+    if not FEWEST_OFFSETS <= count <= MOST_OFFSETS or len(frame) < 8 * (count + 1):
+        return False
+    offsets = [int.from_bytes(frame[8 * (n + 1) : 8 * (n + 2)], "little") for n in range(count)]
+    return offsets[0] == 8 * (count + 1) and offsets[-1] == len(frame) and all(a <= b for a, b in itertools.pairwise(offsets))
 
 
 class TicketIdentityProvider(IdentityProvider):
     """jupyter_server's view of our tickets; passwords, tokens and login pages do not exist."""
 
-    token = ""
+    token = Unicode("")
 
     def get_user(self, handler: web.RequestHandler) -> User | None:
         """The person of the ticket cookie."""
@@ -74,6 +90,15 @@ class ChannelsHandler(VoilaKernelWebsocketHandler):
         self.service.kernels.connected(kernel_id, self)
         await super().open(kernel_id)
 
+    def on_message(self, ws_message: str | bytes) -> None:
+        """Only whole v1 frames go on: the parser behind trusts the offset table, and a wild one would keep the event loop busy for ever."""
+        if not isinstance(ws_message, bytes) or not is_v1_frame(ws_message):
+            log.warning("bad_frame", kernel=self.desk_id, size=len(ws_message))
+            self.close(1003, "v1 frames only")
+            return
+        if self.connection is not None:
+            super().on_message(ws_message)
+
     def on_close(self) -> None:
         """The desk lives on for the grace time."""
         if self.desk_id:
@@ -86,4 +111,4 @@ class ChannelsHandler(VoilaKernelWebsocketHandler):
         self.finish(str(status_code))
 
 
-__all__ = ["PING_MS", "PROTOCOL", "ChannelsHandler", "JupyterHandler", "TicketIdentityProvider"]
+__all__ = ["PING_MS", "PROTOCOL", "ChannelsHandler", "TicketIdentityProvider", "is_v1_frame"]

@@ -140,7 +140,7 @@ class StaticHandler(PagesHandler):
 
 
 class KernelHandler(PagesHandler):
-    """`api/kernels/<id>`: does my kernel still live?"""
+    """`api/kernels/<id>`: whether my kernel still lives."""
 
     def get(self, kernel_id: str) -> None:
         """Only GET; who may not see it is told 401, 403 or 404."""

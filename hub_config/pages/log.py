@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 
 import structlog
 
@@ -34,3 +35,6 @@ def set_up_logging() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+    # jupyter_server would like its own manager class, whose events nobody here listens to.
+    warnings.filterwarnings("ignore", message=".*is not a subclass of 'ServerKernelManager'.*")

@@ -10,7 +10,7 @@ from hub_config.pages.frontend import FrontEnd
 from hub_config.pages.settings import PREFIX
 
 SECURITY_HEADERS = {
-    # design.md: bundles by URL only, no inline script, nothing leaves the machine. Naive UI writes <style> elements, hence 'unsafe-inline' there.
+    # Bundles by URL only, no inline script, nothing leaves the machine. Naive UI writes <style> elements: 'unsafe-inline' for those only.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
         "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -71,7 +71,7 @@ def notice(title: tuple[str, str], text: tuple[str, str], *, refresh: bool = Fal
         f'<!DOCTYPE html><html lang="zh-CN"><head><meta charset="utf-8">{again}'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title[0])}</title>'
         "<style>body{margin:0;min-height:100vh;display:grid;place-content:center;background:#f4f5f6;color:#1c2126;"
-        'font:15px/1.7 "Noto Sans SC","Microsoft YaHei","PingFang SC","Noto Sans CJK SC",system-ui,sans-serif}main{max-width:40em;padding:24px}'
+        'font:15px/1.7 "Noto Sans SC","Microsoft YaHei","PingFang SC","Noto Sans CJK SC",sans-serif}main{max-width:40em;padding:24px}'
         "h1{font-size:20px;margin:0 0 8px}p{margin:0 0 8px}[lang=en]{color:#5b646d}a{color:#1f6f8b}</style></head>"
         f"<body><main><h1>{escape(title[0])}</h1><p>{escape(text[0])}</p>"
         f'<div lang="en"><strong>{escape(title[1])}</strong><p>{escape(text[1])}</p></div>{way}</main></body></html>'

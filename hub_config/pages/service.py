@@ -61,6 +61,10 @@ class PagesService(Voila):
                 "DeskKernels": {"buffer_offline_messages": True},
             }
         )
+        # traitlets gives every application a handler of its own; ours are JSON lines and sit at the root.
+        self.log.handlers.clear()
+        self.log.propagate = True
+        self.log.setLevel("WARNING")
         self.base_url = self.server_url = PREFIX
         self.identity_provider_class = TicketIdentityProvider
         self.auto_token = False

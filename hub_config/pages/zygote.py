@@ -242,10 +242,19 @@ def become_kernel(request: dict[str, Any], lease: int | None) -> NoReturn:
         np.random.seed()  # noqa: NPY002 - the legacy generator is the one whose state the fork copied
     threading.Thread(target=_end_with_lease, name="lease", daemon=True).start()
 
+    import ipykernel.kernelapp
     import ipywidgets
-    from ipykernel.kernelapp import IPKernelApp
+    from ipykernel.iostream import IOPubThread
 
-    app = IPKernelApp.instance(capture_fd_output=False)
+    class SocketOnlyIOPubThread(IOPubThread):  # type: ignore[misc]
+        """Without the TCP port that ipykernel opens for the output of child processes: a kernel listens on unix sockets only."""
+
+        def __init__(self, socket: Any, pipe: bool = False, session: Any = False) -> None:
+            del pipe
+            super().__init__(socket, pipe=False, session=session)
+
+    ipykernel.kernelapp.IOPubThread = SocketOnlyIOPubThread
+    app = ipykernel.kernelapp.IPKernelApp.instance(capture_fd_output=False)
     app.initialize(["-f", request["connection_file"], "--HistoryManager.enabled=False"])
     # ipywidgets registers these when it is imported inside a kernel; here it was imported before there was one.
     ipywidgets.register_comm_target()
