@@ -12,7 +12,7 @@ import pandas as pd
 from apps.statistics.look import Theme, go, template
 from apps.statistics.words import Lang, say
 
-ROW = 30
+ROW = 26
 """Height of a horizontal bar with its gap, px: a long list of hospitals scrolls inside its card instead of shrinking."""
 LINE_FROM = 93
 """From this many days on, days are a line: bars would be thinner than a pixel or two."""
@@ -30,31 +30,43 @@ def labels(frame: pd.DataFrame, lang: Lang) -> list[str]:
     return [f"{name}（{key}）" if plain.count(name) > 1 else name for name, key in zip(plain, frame.get("key", []), strict=True)]
 
 
-def short(name: str, most: int = 14) -> str:
-    """A name that fits beside its bar; the whole name is in the hover and in the table."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def short(name: str, most: int = 26) -> str:
+    """A name that fits beside its bar (a Chinese character is two wide); the whole name is in the hover and in the table."""
+    wide = 0
+    for place, letter in enumerate(name):
+        wide += 2 if ord(letter) > 0x2E7F else 1
+        if wide > most:
+            return f"{name[: max(1, place - 1)]}…"
+    return name
+
+
+def whole_numbers(most: float) -> dict[str, Any]:
+    """Axis settings of a count: from zero, and no tick at half an exam."""
+    return {"rangemode": "tozero", **({"dtick": 1} if most <= 6 else {})}
 
 
 def unit(minutes: pd.Series[float]) -> tuple[str, float]:
-    """Unit of a turnaround axis and the minutes in it: minutes up to three hours, hours up to three days, then days."""
+    """Unit of a turnaround axis and the minutes in it: seconds below three minutes, minutes up to three hours, hours up to three days."""
     most = minutes.max(skipna=True)
+    if most < 3:
+        return "seconds", 1 / 60
     if pd.isna(most) or most <= 180:
         return "minutes", 1.0
     return ("hours", 60.0) if most <= 72 * 60 else ("days", 24 * 60.0)
 
 
-def _bars_across(names: list[str], most: int = 14) -> dict[str, Any]:
+def _bars_across(names: list[str]) -> dict[str, Any]:
     """Layout of horizontal bars, first row on top."""
     return {
         "yaxis": {
             "autorange": "reversed",
             "tickmode": "array",
             "tickvals": list(range(len(names))),
-            "ticktext": [short(name, most) for name in names],
+            "ticktext": [short(name) for name in names],
             "showgrid": False,
         },
         "xaxis": {"rangemode": "tozero"},
-        "height": max(180, 40 + ROW * len(names)),
+        "height": max(160, 40 + ROW * len(names)),
     }
 
 
@@ -67,7 +79,9 @@ def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             x=frame["exams"].tolist(),
             orientation="h",
             text=[f"{count:,}" for count in frame["exams"]],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
+            textangle=0,
             customdata=[
                 [key, name, signed, waiting]
                 for key, name, signed, waiting in zip(frame["key"], names, frame["signed"], frame["waiting"], strict=True)
@@ -76,7 +90,9 @@ def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             f"{say('waiting', lang)} %{{customdata[3]:,}}<extra></extra>",
         )
     )
-    return figure.update_layout(template=template(theme), **_bars_across(names))
+    layout = _bars_across(names)
+    layout["xaxis"] = whole_numbers(max(frame["exams"], default=0))
+    return figure.update_layout(template=template(theme), **layout)
 
 
 def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
@@ -87,7 +103,9 @@ def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             x=names,
             y=frame["exams"].tolist(),
             text=[f"{count:,}" for count in frame["exams"]],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
+            textangle=0,
             customdata=[
                 [key, signed, waiting] for key, signed, waiting in zip(frame["key"], frame["signed"], frame["waiting"], strict=True)
             ],
@@ -96,7 +114,9 @@ def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             width=0.5 if len(names) > 2 else 0.25,
         )
     )
-    return figure.update_layout(template=template(theme), xaxis={"type": "category", "showgrid": False}, yaxis={"rangemode": "tozero"})
+    return figure.update_layout(
+        template=template(theme), xaxis={"type": "category", "showgrid": False}, yaxis=whole_numbers(max(frame["exams"], default=0))
+    )
 
 
 def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
@@ -126,7 +146,9 @@ def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) ->
         axis |= {"tickmode": "array", "tickvals": frame["key"].tolist()}
     elif len(frame) > 180:
         axis["tickformat"] = "%Y-%m"
-    return figure.update_layout(template=template(theme), xaxis=axis, yaxis={"rangemode": "tozero"}, showlegend=True)
+    return figure.update_layout(
+        template=template(theme), xaxis=axis, yaxis=whole_numbers(max([*counts, *opened["accesses"]], default=0)), showlegend=True
+    )
 
 
 def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
@@ -142,7 +164,9 @@ def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             orientation="h",
             name=say(title, lang),
             text=["" if pd.isna(value) else f"{value:,.1f}" for value in values],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
+            textangle=0,
             customdata=[
                 [key, name, signed, waiting]
                 for key, name, signed, waiting in zip(frame["key"], names, frame["signed"], frame["waiting"], strict=True)
@@ -152,5 +176,5 @@ def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
         )
     layout = _bars_across(names)
     layout["xaxis"] |= {"title": {"text": say(word, lang)}}
-    layout["height"] = max(200, 70 + (ROW + 14) * len(names))
+    layout["height"] = max(180, 76 + (ROW + 8) * len(names))
     return figure.update_layout(template=template(theme), showlegend=True, **layout)

@@ -148,10 +148,10 @@ class StatisticsDesk(Desk):
             self.tables = self._numbers()
             self.figures = self._drawn()
             self.definitions = {
-                "overview": overview.definition,
-                "exams": by_institution.definition,
-                "turnaround": timed.definition,
-                "accesses": opened.definition,
+                **(overview.definitions or {}),
+                "rows": by_institution.definition,
+                "timed": timed.definition,
+                "days": {lang: by_day.definition[lang] + opened.definition[lang] for lang in ("zh", "en")},
             }
             self.as_of = overview.as_of_seq
             self.problem = None

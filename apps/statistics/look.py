@@ -52,7 +52,7 @@ def template(theme: Theme) -> Any:
             "paper_bgcolor": colours.surface,
             "plot_bgcolor": colours.surface,
             "colorway": [colours.accent, colours.second],
-            "margin": {"l": 8, "r": 16, "t": 8, "b": 8},
+            "margin": {"l": 8, "r": 28, "t": 14, "b": 8},
             "xaxis": axis,
             "yaxis": axis,
             "bargap": 0.35,
@@ -65,6 +65,7 @@ def template(theme: Theme) -> Any:
             },
             "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "font": {"color": colours.muted}},
             "hovermode": "closest",
+            "dragmode": False,
             "separators": ".,",
         }
     )

@@ -6,6 +6,8 @@ import { theme } from '../desk/shell/theme'
 
 export type ChartName = 'institutions' | 'modalities' | 'days' | 'turnaround'
 export type FigureName = 'exams' | 'per_day' | 'accesses' | 'p50' | 'positive_rate' | 'waiting'
+/** exams … positive: of the figures row, with what a change is measured against; rows, timed, days: of the charts. */
+export type DefinitionName = 'exams' | 'accesses' | 'turnaround' | 'positive' | 'rows' | 'timed' | 'days'
 export type Bilingual = Record<'zh' | 'en', string>
 
 export interface Filters {
@@ -43,7 +45,7 @@ export interface StatisticsModel {
   summary: ShallowRef<Summary>
   figures: ShallowRef<Partial<Record<ChartName, string>>>
   tables: ShallowRef<Partial<Record<ChartName, Numbers[]>>>
-  definitions: ShallowRef<Partial<Record<'overview' | 'exams' | 'turnaround' | 'accesses', Bilingual>>>
+  definitions: ShallowRef<Partial<Record<DefinitionName, Bilingual>>>
   choices: ShallowRef<Choices>
   /** True from the moment something was asked until the kernel answered. */
   busy: Ref<boolean>

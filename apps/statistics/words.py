@@ -11,6 +11,7 @@ WORDS: dict[str, dict[Lang, str]] = {
     "accesses": {"zh": "调阅量", "en": "Image accesses"},
     "median": {"zh": "中位数", "en": "Median"},
     "p90": {"zh": "90% 以内", "en": "90th percentile"},
+    "seconds": {"zh": "秒", "en": "Seconds"},
     "minutes": {"zh": "分钟", "en": "Minutes"},
     "hours": {"zh": "小时", "en": "Hours"},
     "days": {"zh": "天", "en": "Days"},

@@ -13,14 +13,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 import uvicorn
 from pydantic import ValidationError
 
-from dicom_node.client import NodeClient, NodeError
-from pipelines.following import Feed
+from dicom_node.client import NodeClient
 from pipelines.mart.access import Door
 from pipelines.mart.app import Service, build
 from pipelines.mart.following import MartFollower
@@ -48,27 +46,12 @@ def _log_as_json() -> None:
     )
 
 
-def images_feed(node: NodeClient, ticket: ServiceTicket) -> Feed:
-    """The node's feed in the form followers read."""
-
-    def read(*, since: int, limit: int, wait: float) -> dict[str, Any]:
-        try:
-            rows, following = node.changes(since, limit, wait)
-        except NodeError as error:
-            if error.status == 401:
-                ticket.forget()
-            raise
-        return {"rows": rows, "next": following}
-
-    return read
-
-
 def followers_of(settings: Settings, store: MartStore) -> list[MartFollower]:
     """The two followers, each with the client of its feed."""
     ticket = ServiceTicket(settings.ris_url, settings.service_name, settings.service_secret_file)
     return [
         MartFollower("records", RisClient(settings.ris_url, ticket).feed, store, settings.zone),
-        MartFollower("images", images_feed(NodeClient(settings.images_url, ticket), ticket), store, settings.zone),
+        MartFollower("images", NodeClient(settings.images_url, ticket).changes, store, settings.zone),
     ]
 
 

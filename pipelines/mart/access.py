@@ -14,6 +14,8 @@ from pipelines.mart.store import MartStore
 from ris.client import COOKIE, Ticket, TicketError, TicketVerifier
 
 OPERATION = "statistics.view"
+ROLES = frozenset({"administrator"})
+"""Roles that carry the operation (docs/interfaces.md, section 2)."""
 BROWSER = "browser"
 
 
@@ -63,13 +65,18 @@ class Door:
             raise Problem("ticket.invalid")
         if not ticket.may(OPERATION):
             raise Problem("right.missing")
-        return Reader(ticket.username, ticket.sid, _scope(ticket.institutions), ticket.issued_at, ticket.expires_at)
+        return Reader(ticket.username, ticket.sid, self._scope(ticket), ticket.issued_at, ticket.expires_at)
+
+    def _scope(self, ticket: Ticket) -> Scope:
+        """The institutions whose figures the account may see: where it holds a role that carries the right, within the ticket's data scope.
+
+        A person may be administrator of one hospital and doctor of the centre; the doctor's wide scope must not widen the administrator.
+        """
+        homes = frozenset(institution for role, institution in ticket.assignments if role in ROLES)
+        if "*" not in ticket.institutions:
+            return Scope(homes & frozenset(ticket.institutions))
+        return Scope(None if homes & self._store.centres() else homes)
 
     def alive(self, reader: Reader) -> bool:
         """Whether the ticket still counts now: not expired, and neither account nor session revoked after it was issued."""
         return time.time() < reader.until and not self._store.revoked(reader.username, reader.sid, reader.issued)
-
-
-def _scope(institutions: tuple[str, ...]) -> Scope:
-    """The scope of a ticket: `*` is all, anything else the institutions named and no other."""
-    return Scope(None if "*" in institutions else frozenset(institutions))

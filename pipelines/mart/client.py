@@ -37,6 +37,8 @@ class Answer:
     as_of_seq: int
     total: int | None = None
     timezone: str | None = None
+    definitions: dict[str, dict[str, str]] | None = None
+    """Of each figure, where an answer has several."""
 
 
 class _Bearer(httpx.Auth):
@@ -75,7 +77,15 @@ class MartClient:
             except (ValueError, KeyError) as error:
                 raise MartError(response.status_code, "mart.unreachable", UNREACHABLE) from error
         body = response.json()
-        return Answer(body["rows"], body["definition"], body["filters"], body["as_of_seq"], body.get("total"), body.get("timezone"))
+        return Answer(
+            body["rows"],
+            body["definition"],
+            body["filters"],
+            body["as_of_seq"],
+            body.get("total"),
+            body.get("timezone"),
+            body.get("definitions"),
+        )
 
     def figure(
         self,

@@ -17,7 +17,8 @@ def _days(zone: ZoneInfo) -> Words:
     return {"zh": f"日期为 {zone.key} 当地日历日。", "en": f"Days are local calendar days of {zone.key}."}
 
 
-def _joined(*parts: Words) -> Words:
+def joined(*parts: Words) -> Words:
+    """Several texts as one."""
     return {"zh": "".join(part["zh"] for part in parts), "en": " ".join(part["en"] for part in parts)}
 
 
@@ -54,28 +55,31 @@ ROWS: Words = {
 
 def exams(zone: ZoneInfo) -> Words:
     """Definition of exam counts."""
-    return _joined(EXAMS, _days(zone))
+    return joined(EXAMS, _days(zone))
 
 
 def turnaround(zone: ZoneInfo) -> Words:
     """Definition of report turnaround."""
-    return _joined(TURNAROUND, _days(zone))
+    return joined(TURNAROUND, _days(zone))
 
 
 def accesses(zone: ZoneInfo) -> Words:
     """Definition of image accesses."""
-    return _joined(ACCESSES, _days(zone))
+    return joined(ACCESSES, _days(zone))
 
 
-def overview(zone: ZoneInfo) -> Words:
-    """Definition of the figures row: all of them, and what the change is measured against."""
-    change: Words = {
-        "zh": "变化：与紧接在前、天数相同的期间相比。",
-        "en": "Change: against the period of the same number of days just before.",
-    }
-    return _joined(EXAMS, ACCESSES, TURNAROUND, POSITIVE, change, _days(zone))
+CHANGE: Words = {
+    "zh": "变化：与紧接在前、天数相同的期间相比。",
+    "en": "Change: against the period of the same number of days just before.",
+}
+
+
+def overview(zone: ZoneInfo) -> dict[str, Words]:
+    """Definition of each figure of the figures row."""
+    parts = {"exams": EXAMS, "accesses": ACCESSES, "turnaround": TURNAROUND, "positive": POSITIVE}
+    return {name: joined(words, CHANGE, _days(zone)) for name, words in parts.items()}
 
 
 def rows(zone: ZoneInfo) -> Words:
     """Definition of the table behind a bar."""
-    return _joined(ROWS, EXAMS, _days(zone))
+    return joined(ROWS, EXAMS, _days(zone))

@@ -87,11 +87,9 @@ def _report_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
 def _institution_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
     data = row["data"]
     code = str(data["code"])
-    changes.put(
-        "institutions",
-        (code,),
-        [{"code": code, "name": data.get("name") or code, "name_en": data.get("name_en") or data.get("name") or code}],
-    )
+    name = data.get("name") or code
+    held = {"code": code, "name": name, "name_en": data.get("name_en") or name, "kind": data.get("kind")}
+    changes.put("institutions", (code,), [held])
 
 
 def _account_changed(changes: Changes, row: Row, _zone: ZoneInfo) -> None:

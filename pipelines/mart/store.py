@@ -29,7 +29,7 @@ STATES = ("checked_in", "called", "in_progress", "images_complete", "cancelled")
 
 # Columns of each table. There is no name, birth date or number of a patient here, and no free text that could hold one.
 TABLES: dict[str, Any] = {
-    "institutions": pa.schema([("code", pa.string()), ("name", pa.string()), ("name_en", pa.string())]),
+    "institutions": pa.schema([("code", pa.string()), ("name", pa.string()), ("name_en", pa.string()), ("kind", pa.string())]),
     "exams": pa.schema(
         [
             ("exam_id", pa.string()),
@@ -276,6 +276,11 @@ class MartStore:
                 rows = connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
                 digests[table] = hashlib.sha256("\n".join(repr(row) for row in rows).encode()).hexdigest()
         return digests
+
+    def centres(self) -> frozenset[str]:
+        """Codes of the institutions that are a centre: whose administrators see the figures of all."""
+        with self.reading() as connection:
+            return frozenset(str(code) for (code,) in connection.execute("SELECT code FROM institutions WHERE kind = 'centre'").fetchall())
 
     @property
     def mark(self) -> str:
