@@ -31,7 +31,7 @@ def _settings(words: list[str], about: str) -> Settings:
 
 
 def _node(words: list[str]) -> int:
-    from dicom_node.supervisor import AlreadyRunning, Supervisor
+    from dicom_node.supervisor import AlreadyRunningError, Supervisor
     from dicom_node.web.tickets import make_pair
 
     settings = _settings(words, __doc__ or "")
@@ -41,7 +41,7 @@ def _node(words: list[str]) -> int:
         make_pair(settings.private_key_file, settings.public_key_file)
     try:
         return Supervisor(settings).run()
-    except AlreadyRunning as error:
+    except AlreadyRunningError as error:
         sys.stderr.write(f"{error}\n")
         return 3
 
@@ -70,7 +70,7 @@ def _reindex(words: list[str]) -> int:
     from dicom_node.archive.files import Archive
     from dicom_node.index.process import index_file, journal_file
     from dicom_node.index.writer import rebuild
-    from dicom_node.supervisor import AlreadyRunning, lock
+    from dicom_node.supervisor import AlreadyRunningError, lock
 
     settings = _settings(words, "rebuild the index from journal and files; the node must be stopped")
     logs.configure("node.reindex")
@@ -79,7 +79,7 @@ def _reindex(words: list[str]) -> int:
             target = index_file(settings)
             target.parent.mkdir(parents=True, exist_ok=True)
             count = rebuild(target, journal_file(settings), Archive(settings.data / "files"))
-    except AlreadyRunning as error:
+    except AlreadyRunningError as error:
         sys.stderr.write(f"{error}\n")
         return 3
     logs.get(__name__).info("reindex.done", entries=count)

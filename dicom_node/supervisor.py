@@ -23,19 +23,19 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class AlreadyRunning(RuntimeError):
+class AlreadyRunningError(RuntimeError):
     """Another node works on the same data folder."""
 
 
 def lock(data: Path) -> IO[str]:
-    """Hold the data folder for this process; AlreadyRunning when another one does."""
+    """Hold the data folder for this process; AlreadyRunningError when another one does."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = (data / "node.lock").open("a+", encoding="ascii")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         handle.close()
-        raise AlreadyRunning(
+        raise AlreadyRunningError(
             f"数据目录 {data} 已被另一个节点占用, 请先停止它 | another node works on this folder: stop it first"
         ) from error
     return handle
@@ -95,7 +95,7 @@ class Supervisor:
             try:
                 child.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.error("child.killed", child=name)
+                log.warning("child.killed", child=name)
                 child.kill()
                 child.wait()
         log.info("node.stopped")

@@ -117,7 +117,7 @@ class IncomingFile:
                 os.link(self._temporary, final)
             except FileExistsError:
                 if not _intact(final, digest):
-                    os.replace(self._temporary, final)  # the copy on disk had rotted: the same bytes heal it
+                    self._temporary.replace(final)  # the copy on disk had rotted: the same bytes heal it
             sync_folder(folder)
             return digest
         finally:

@@ -24,7 +24,7 @@ _UID = re.compile(r"[0-9]+(\.[0-9]+)*\Z")
 UNDEFINED = 0xFFFFFFFF
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """The data set cannot be walked; the file is kept and the index puts it into quarantine."""
 
 
@@ -52,12 +52,12 @@ def uid_fault(uid: str | None) -> str | None:
 
 
 def identify(data: memoryview | bytes, transfer_syntax: str) -> Identity:
-    """UIDs in the data set `data` (without file meta). Raises Unreadable when the bytes are no data set."""
+    """UIDs in the data set `data` (without file meta). Raises UnreadableError when the bytes are no data set."""
     if transfer_syntax in DEFLATED:
         try:
             data = zlib.decompressobj(-15).decompress(data, INFLATE_LIMIT)
         except zlib.error as error:
-            raise Unreadable("deflated data set cannot be inflated") from error
+            raise UnreadableError("deflated data set cannot be inflated") from error
     walker = _Walker(data, explicit=transfer_syntax != IMPLICIT_LE, big=transfer_syntax == EXPLICIT_BE)
     found = walker.top()
     return Identity(found.get(SOP_CLASS), found.get(SOP_UID), found.get(STUDY), found.get(SERIES))
@@ -74,7 +74,7 @@ class _Walker:
     def element(self, at: int) -> tuple[int, int, int]:
         """(tag, value offset, length) of the element at `at`."""
         if at + 8 > self.size:
-            raise Unreadable("data set ends inside an element")
+            raise UnreadableError("data set ends inside an element")
         group, number = self.tag_of(self.data, at)
         tag = group << 16 | number
         if group == 0xFFFE or not self.explicit:
@@ -82,13 +82,13 @@ class _Walker:
         vr = bytes(self.data[at + 4 : at + 6])
         if vr in _LONG:
             if at + 12 > self.size:
-                raise Unreadable("data set ends inside an element")
+                raise UnreadableError("data set ends inside an element")
             return tag, at + 12, self.long_of(self.data, at + 8)[0]
         if not (vr.isalpha() and vr.isupper()):
             if at == 0 and self.long_of(self.data, 4)[0] <= self.size:
                 self.explicit = False  # implicit VR sent as explicit: seen in life, and pydicom reads it as well
                 return self.element(at)
-            raise Unreadable("no value representation where one is due")
+            raise UnreadableError("no value representation where one is due")
         return tag, at + 8, self.short_of(self.data, at + 6)[0]
 
     def top(self) -> dict[int, str]:
@@ -101,7 +101,7 @@ class _Walker:
                 break
             if tag in _WANTED and length != UNDEFINED:
                 if value + length > self.size:
-                    raise Unreadable("a UID runs beyond the end of the data set")
+                    raise UnreadableError("a UID runs beyond the end of the data set")
                 found[tag] = bytes(self.data[value : value + length]).decode("ascii", "replace").strip(" \0")
             at = self.skip(value, length, 0)
         return found
@@ -110,17 +110,17 @@ class _Walker:
         """Offset after a value, walking items where the length is undefined."""
         if length != UNDEFINED:
             if value + length > self.size:
-                raise Unreadable("an element runs beyond the end of the data set")
+                raise UnreadableError("an element runs beyond the end of the data set")
             return value + length
         if depth > MAX_DEPTH:
-            raise Unreadable("sequences are nested too deeply")
+            raise UnreadableError("sequences are nested too deeply")
         at = value
         while True:
             tag, value, length = self.element(at)
             if tag == 0xFFFEE0DD:
                 return value
             if tag != 0xFFFEE000:
-                raise Unreadable("no item where one is due")
+                raise UnreadableError("no item where one is due")
             if length != UNDEFINED:
                 at = self.skip(value, length, depth)
                 continue

@@ -55,7 +55,9 @@ def _is_chinese(sample: bytes) -> bool:
 
 def _has_common(sample: bytes, *, level_one: bool) -> bool:
     """Whether a character of GB 2312 is in it (both bytes high): single accented letters before ASCII never give one.
-    Where Latin-1 was declared, one of the frequent 3,755 (first byte B0-D7) is asked for."""
+
+    Where Latin-1 was declared, one of the frequent 3,755 (first byte B0-D7) is asked for.
+    """
     last = 0xD7 if level_one else 0xF7
     at = 0
     while at < len(sample) - 1:

@@ -13,7 +13,7 @@ from dicom_node.index import schema
 Rows = list[dict[str, Any]]
 
 
-class StaleIndex(RuntimeError):
+class StaleIndexError(RuntimeError):
     """The file is of another schema version: rebuild it."""
 
 
@@ -32,7 +32,7 @@ class Database:
             self.writer.execute("INSERT INTO cursor VALUES (0, ?)", [schema.VERSION])
         elif found[1] != schema.VERSION:
             self.writer.close()
-            raise StaleIndex
+            raise StaleIndexError
         self._local = threading.local()
 
     def journal_cursor(self) -> int:
@@ -41,7 +41,7 @@ class Database:
         return int(found[0]) if found else 0
 
     def reader(self) -> duckdb.DuckDBPyConnection:
-        """This thread's cursor."""
+        """The cursor of the calling thread."""
         cursor = getattr(self._local, "cursor", None)
         if cursor is None:
             cursor = self._local.cursor = self.writer.cursor()

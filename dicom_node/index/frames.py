@@ -6,7 +6,6 @@ Plain and enhanced multi-frame objects (shared and per-frame functional groups, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -231,11 +230,10 @@ def build(ds: Dataset, sop_uid: str) -> list[Frame]:
         "smallest": _stored(ds, "SmallestImagePixelValue", **plain) if monochrome and not lut else None,
         "largest": _stored(ds, "LargestImagePixelValue", **plain) if monochrome and not lut else None,
     }
-    pick: Callable[[int], Dataset | None] = lambda i: own[i] if i < len(own) else None
     frames = []
     cached: dict[int, dict[str, Any]] = {}
     for i in range(count):
-        item = pick(i)
+        item = own[i] if i < len(own) else None
         measures = _group(item, shared, "PixelMeasuresSequence") or ds
         transform = _group(item, shared, "PixelValueTransformationSequence") or ds
         voi = _group(item, shared, "FrameVOILUTSequence") or ds

@@ -73,7 +73,5 @@ def middle_outwards(count: int) -> list[int]:
     middle = count // 2
     order = [middle] if count else []
     for step in range(1, count):
-        for index in (middle + step, middle - step):
-            if 0 <= index < count:
-                order.append(index)
+        order += [index for index in (middle + step, middle - step) if 0 <= index < count]
     return order[:count]

@@ -33,7 +33,7 @@ _DA = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _TM = re.compile(r"(\d{2})(?::?(\d{2}))?(?::?(\d{2}))?(\.\d{1,6})?\s*\Z")
 
 
-class Unparsable(ValueError):
+class UnparsableError(ValueError):
     """The file cannot be indexed; the message is the reason kept in quarantine."""
 
 
@@ -44,12 +44,12 @@ def parse(path: Path, entry: Entry, arrival: int) -> dict[str, Any]:
         try:
             ds, pixel_offset, pixel_length = _read(path)
             return _row(ds, entry, arrival, pixel_offset, pixel_length)
-        except Unparsable:
+        except UnparsableError:
             raise
         except RecursionError as error:
-            raise Unparsable("sequences are nested too deeply") from error
+            raise UnparsableError("sequences are nested too deeply") from error
         except Exception as error:
-            raise Unparsable(f"{type(error).__name__} while reading the header") from error
+            raise UnparsableError(f"{type(error).__name__} while reading the header") from error
 
 
 def _read(path: Path) -> tuple[Dataset, int | None, int | None]:
@@ -81,7 +81,7 @@ def _read(path: Path) -> tuple[Dataset, int | None, int | None]:
 
 
 def _declared(ds: Dataset) -> list[str]:
-    found = ds.get("SpecificCharacterSet")
+    found: Any = ds.get("SpecificCharacterSet")
     if found is None:
         return []
     return [str(found)] if isinstance(found, str) else [str(term) for term in found]
@@ -126,8 +126,10 @@ def _time(ds: Dataset, keyword: str) -> str | None:
 
 
 def header_json(ds: Dataset, *, pixels: bool) -> bytes:
-    """DICOM JSON (PS3.18 F) of the header, in UTF-8. A long binary value of the top level becomes the reference `bulk/<tag>`
-    (as the pixels do), one inside a sequence is left out."""
+    """DICOM JSON (PS3.18 F) of the header, in UTF-8.
+
+    A long binary value of the top level becomes the reference `bulk/<tag>`, as the pixels do; one inside a sequence is left out.
+    """
     encoded = ds.to_json_dict(bulk_data_threshold=BULK_BYTES, bulk_data_element_handler=lambda _: BULK_MARK, suppress_invalid_tags=True)
     encoded["00080005"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
     if pixels:
@@ -157,10 +159,10 @@ def _row(ds: Dataset, entry: Entry, arrival: int, pixel_offset: int | None, pixe
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         uid = text(ds, keyword)
         if fault := uid_fault(uid):
-            raise Unparsable(f"{keyword} is {fault}")
+            raise UnparsableError(f"{keyword} is {fault}")
         uids[keyword] = uid
     if uids["SOPInstanceUID"] != entry.sop_uid:
-        raise Unparsable("SOPInstanceUID differs between command and data set")
+        raise UnparsableError("SOPInstanceUID differs between command and data set")
     terms, guess, raw = _mend_text(ds)
     if _PATIENT_NAME in raw:
         groups = charset.name_groups(raw[_PATIENT_NAME], terms)

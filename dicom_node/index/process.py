@@ -12,7 +12,7 @@ from dicom_node import logs
 from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive
 from dicom_node.feed import Feed
-from dicom_node.index.database import Database, StaleIndex
+from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
@@ -53,7 +53,7 @@ class Follower:
                 if count == 0:
                     self._stop.wait(PAUSE)
             except Exception:
-                log.error("follower.failed", exc_info=True)
+                log.exception("follower.failed")
                 self._stop.wait(1.0)
 
     @property
@@ -82,7 +82,7 @@ def open_index(settings: Settings, archive: Archive) -> Database:
             return database
         database.close()
         reason = "ahead of the journal"
-    except StaleIndex:
+    except StaleIndexError:
         reason = "other schema version"
     except Exception as error:
         if "lock" in str(error).lower():

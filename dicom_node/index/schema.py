@@ -6,7 +6,9 @@ malformed way are null here and remain in `header`.
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import Any
+
+import pyarrow
 
 VERSION = 1  # another version in the file: the index is rebuilt from the journal
 INSTANCE: dict[str, str] = {
@@ -37,6 +39,7 @@ INSTANCE: dict[str, str] = {
     "frame_json": "VARCHAR", "header": "VARCHAR",
 }  # fmt: skip
 
+pa: Any = pyarrow  # its names are made at run time
 _ARROW = {
     "VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32(),
 }  # fmt: skip
@@ -52,10 +55,14 @@ CREATE = [
     "CREATE INDEX IF NOT EXISTS instance_sop ON instance (sop_uid)",
     "CREATE INDEX IF NOT EXISTS instance_series ON instance (series_uid)",
     "CREATE INDEX IF NOT EXISTS instance_study ON instance (study_uid)",
-    "CREATE TABLE IF NOT EXISTS quarantine (arrival BIGINT, digest VARCHAR, institution VARCHAR, calling_aet VARCHAR, "
-    "sop_uid VARCHAR, study_uid VARCHAR, reason VARCHAR, detail VARCHAR, received_at VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS conflict (arrival BIGINT, reason VARCHAR, institution VARCHAR, study_uid VARCHAR, "
-    "series_uid VARCHAR, sop_uid VARCHAR, digest VARCHAR, visible_digest VARCHAR, received_at VARCHAR)",
+    (
+        "CREATE TABLE IF NOT EXISTS quarantine (arrival BIGINT, digest VARCHAR, institution VARCHAR, calling_aet VARCHAR, "
+        "sop_uid VARCHAR, study_uid VARCHAR, reason VARCHAR, detail VARCHAR, received_at VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS conflict (arrival BIGINT, reason VARCHAR, institution VARCHAR, study_uid VARCHAR, "
+        "series_uid VARCHAR, sop_uid VARCHAR, digest VARCHAR, visible_digest VARCHAR, received_at VARCHAR)"
+    ),
     "CREATE TABLE IF NOT EXISTS cursor (journal BIGINT, version INTEGER)",
 ]
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import Entry, JournalReader
@@ -40,7 +38,7 @@ class IndexWriter:
                 continue
             try:
                 row = header.parse(self._archive.path(entry.digest), entry, arrival)
-            except header.Unparsable as error:
+            except header.UnparsableError as error:
                 log.warning("index.quarantined", arrival=arrival, reason=str(error))
                 batch.quarantine(arrival, entry, None, "unparsable", str(error))
             else:
@@ -54,14 +52,14 @@ class IndexWriter:
         writer.execute("BEGIN")
         try:
             if batch.rows:
-                table = pa.Table.from_pylist(batch.rows, schema=schema.INSTANCE_ARROW)
+                table = schema.pa.Table.from_pylist(batch.rows, schema=schema.INSTANCE_ARROW)
                 writer.register("arrived", table)
                 writer.execute("INSERT INTO instance SELECT * FROM arrived")
                 writer.unregister("arrived")
                 studies = sorted({row["study_uid"] for row in batch.rows if row["visible"]})
                 for name, select in (("study", schema.STUDY_SELECT), ("series", schema.SERIES_SELECT)):
                     writer.execute(f"DELETE FROM {name} WHERE study_uid IN (SELECT unnest(?::VARCHAR[]))", [studies])  # noqa: S608
-                    writer.execute(f"INSERT INTO {name} {select}", [studies])  # noqa: S608
+                    writer.execute(f"INSERT INTO {name} {select}", [studies])
             for name, found in (("quarantine", batch.quarantined), ("conflict", batch.conflicts)):
                 for values in found:
                     writer.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(values))})", list(values))  # noqa: S608
@@ -84,7 +82,8 @@ class _Batch:
         # copies by SOP UID: (institution, digest), the visible one first
         self._copies: dict[str, list[tuple[str, str]]] = {}
         for row in database.rows(
-            "SELECT sop_uid, institution, digest FROM instance WHERE sop_uid IN (SELECT unnest(?::VARCHAR[])) ORDER BY NOT visible, arrival",
+            "SELECT sop_uid, institution, digest FROM instance WHERE sop_uid IN (SELECT unnest(?::VARCHAR[])) "
+            "ORDER BY NOT visible, arrival",
             [uids],
         ):
             self._copies.setdefault(row["sop_uid"], []).append((row["institution"], row["digest"]))

@@ -47,7 +47,7 @@ class _Handler(socketserver.StreamRequestHandler):
         try:
             answer = self.server.answerer(orjson.loads(line))
         except Exception as error:
-            log.error("link.failed", exc_info=True)
+            log.exception("link.failed")
             answer = {"error": type(error).__name__}
         self.wfile.write(orjson.dumps(answer) + b"\n")
 

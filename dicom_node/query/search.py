@@ -85,7 +85,7 @@ def dicom_json(row: Mapping[str, Any], keys: list[Key] | tuple[Key, ...] = KEYS)
             continue
         value = row[key.keyword]
         element: dict[str, Any] = {"vr": key.vr}
-        if value is not None and value != "" and value != []:
+        if value not in (None, "", []):
             element["Value"] = _values(key, value)
         answer[key.tag] = element
     return dict(sorted(answer.items()))

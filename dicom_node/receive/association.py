@@ -65,14 +65,20 @@ class _Clock:
             time.sleep(seconds)
 
 
+def peer_address(assoc: Association) -> str:
+    """The peer's address, empty when it is unknown."""
+    info = assoc.requestor.address_info
+    return info.address if info is not None else ""
+
+
 class GuardedACSE(ACSE):
     """Association control that knows the devices: an unknown peer is refused before anything else happens."""
 
     assoc: NodeAssociation
 
     def _negotiate_as_acceptor(self) -> None:
-        request = self.requestor.primitive
-        aet, address = request.calling_ae_title.strip(), self.requestor.address_info.address
+        request: Any = self.requestor.primitive
+        aet, address = request.calling_ae_title.strip(), peer_address(self.assoc)
         called = request.called_ae_title.strip()
         device = self.assoc.receiver.devices.find(aet, address)
         refusal = None
@@ -109,7 +115,7 @@ def supported(requested: list[PresentationContext], device: Device) -> list[Pres
         if syntaxes:
             context = PresentationContext()
             context.abstract_syntax = abstract
-            context._transfer_syntax = syntaxes  # the setter refuses private syntaxes; images are stored as they are
+            context._transfer_syntax = syntaxes  # noqa: SLF001 - the setter refuses private syntaxes; images are stored as they are
             contexts.append(context)
     return contexts
 
@@ -123,7 +129,7 @@ class NodeAssociation(Association):
         self.device: Device | None = None
         super().__init__(receiver.ae, MODE_ACCEPTOR)
         self.acse = GuardedACSE(self)
-        self.dul = FastDUL(self)
+        self.dul: FastDUL = FastDUL(self)
         self.network_timeout = receiver.ae.network_timeout
 
     @property
@@ -136,7 +142,7 @@ class NodeAssociation(Association):
         device = self.device
         if device is None or "store" not in device.may or verb_of(abstract_syntax) != "store":
             raise OSError("store without the right to it")
-        sender = Sender(device.aet, device.institution, self.requestor.address_info.address)
+        sender = Sender(device.aet, device.institution, peer_address(self))
         return self.receiver.store.begin(sender, sop_class, sop_uid, transfer_syntax)
 
     def after_store(self) -> None:
@@ -185,4 +191,5 @@ def on_store(event: Any) -> Any:
 
 def install_clock() -> None:
     """Replace the polling pause; once per process."""
-    pynetdicom.association.time = _Clock()
+    module: Any = pynetdicom.association
+    module.time = _Clock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import threading
 from pathlib import Path
 from typing import Literal
@@ -56,7 +55,7 @@ class Devices:
 
     def _refresh(self) -> None:
         try:
-            stat = os.stat(self._path)
+            stat = self._path.stat()
         except OSError:
             if self._stamp != (0, 0, 0):
                 log.warning("devices.missing", action="write the file of devices; until then every AE is refused")
@@ -72,7 +71,7 @@ class Devices:
                 for address in device.addresses:
                     ipaddress.ip_network(address, strict=False)
         except (OSError, ValueError, ValidationError) as error:
-            log.error("devices.invalid", reason=str(error)[:500], action="correct the file; the last good list stays in force")
+            log.warning("devices.invalid", reason=str(error)[:500], action="correct the file; the last good list stays in force")
             return
         table: dict[str, list[Device]] = {}
         for device in devices:

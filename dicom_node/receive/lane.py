@@ -48,7 +48,7 @@ class FastDUL(DULServiceProvider):
             act(event)
             assoc.wake.set()
 
-        self.state_machine.do_action = do_action
+        self.state_machine.do_action = do_action  # type: ignore[method-assign]
 
     def wake(self) -> None:
         """End the wait on the socket."""
@@ -115,7 +115,7 @@ class FastDUL(DULServiceProvider):
             command = c.parse(sock.view[sock.lo + 12 : sock.lo + 6 + pdu_length])
         except ValueError:
             return False
-        context = self.assoc._accepted_cx.get(context_id)
+        context = self.assoc._accepted_cx.get(context_id)  # noqa: SLF001
         if (
             c.number(command.get(c.COMMAND_FIELD)) != c.C_STORE_RQ
             or c.number(command.get(c.DATA_SET_TYPE)) == c.NO_DATA_SET

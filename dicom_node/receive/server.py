@@ -33,7 +33,7 @@ class _Handler(RequestHandler):
         server: Any = self.server
         receiver: Receiver = server.receiver
         assoc = NodeAssociation(receiver)
-        assoc._server = server
+        assoc._server = server  # noqa: SLF001
         assoc.name = f"AcceptorThread@{self.client_address[0]}:{self.client_address[1]}"
         assoc.set_socket(BufferedSocket(assoc, self.request, assoc.dul, receiver.settings.network_timeout))
         assoc.acceptor.maximum_length = receiver.ae.maximum_pdu_size
@@ -83,13 +83,13 @@ class Receiver:
         install_clock()
         _config.LOG_HANDLER_LEVEL = "none"
         _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
-        server = self.ae.make_server(
+        server: Any = self.ae.make_server(
             (self.settings.dicom_host, self.settings.dicom_port),
             server_class=_Server,
             request_handler=_Handler,
         )
         server.receiver = self
-        self.ae._servers.append(server)
+        self.ae._servers.append(server)  # noqa: SLF001
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()

@@ -6,6 +6,7 @@ TCP_QUICKACK after every receive spares senders with Nagle's algorithm (all dcmt
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 from pynetdicom.transport import AssociationSocket
 
 if TYPE_CHECKING:
+    from pynetdicom.association import Association
+
     from dicom_node.receive.lane import FastDUL
 
 SMALL, LARGE = 72 << 10, 1 << 20  # bytes of read-ahead when idle and when receiving
@@ -25,10 +28,12 @@ MAX_PDU_TAKEN = 4 << 20  # a longer PDU outside the fast lane is an attack on me
 class BufferedSocket(AssociationSocket):
     """Bytes `lo` to `hi` of `buffer` are received and not yet used."""
 
-    def __init__(self, assoc: object, client: socket.socket, dul: FastDUL, timeout: float) -> None:
+    def __init__(self, assoc: Association, client: socket.socket, dul: FastDUL, timeout: float) -> None:
         self.dul = dul
         self.lo = self.hi = 0
-        self._resize(SMALL)
+        self.size = SMALL
+        self.buffer = bytearray(SMALL)
+        self.view = memoryview(self.buffer)
         self._poll = select.poll()
         self._poll.register(client, select.POLLIN)
         self._poll.register(dul.wake_fd, select.POLLIN)
@@ -83,10 +88,8 @@ class BufferedSocket(AssociationSocket):
         readable = False
         for fd, _ in events:
             if fd == self.dul.wake_fd:
-                try:
+                with contextlib.suppress(BlockingIOError):
                     os.eventfd_read(fd)
-                except BlockingIOError:
-                    pass
             else:
                 readable = True
         return readable

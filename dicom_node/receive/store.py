@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from dicom_node import logs
 from dicom_node.archive.files import Archive, IncomingFile, file_head
-from dicom_node.archive.identity import Identity, Unreadable, identify, uid_fault
+from dicom_node.archive.identity import Identity, UnreadableError, identify, uid_fault
 from dicom_node.archive.journal import Entry, JournalError, JournalWriter
 from dicom_node.receive import command as c
 
@@ -45,8 +45,10 @@ class Store:
 
 
 class Reception:
-    """One instance on its way in. Errors of disk and content never reach the association: the message is read to its end
-    and answered with a status."""
+    """One instance on its way in.
+
+    Errors of disk and content never reach the association: the message is read to its end and answered with a status.
+    """
 
     def __init__(self, store: Store, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> None:
         self._store, self._sender = store, sender
@@ -106,7 +108,7 @@ class Reception:
             data = view[file.head_size :]
             try:
                 found = identify(data, self._transfer_syntax)
-            except Unreadable as error:
+            except UnreadableError as error:
                 # kept: the index puts it into quarantine with the reason, where a person can look at it
                 log.warning("store.unreadable", reason=str(error), aet=self._sender.aet)
                 return None

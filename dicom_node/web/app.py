@@ -14,7 +14,7 @@ from dicom_node import logs
 from dicom_node.web import qido, viewing, wado
 from dicom_node.web.context import Node
 from dicom_node.web.gate import PREFIX, Gate
-from dicom_node.web.problems import Problem, problem_response
+from dicom_node.web.problems import ProblemError, problem_response
 from dicom_node.web.tickets import Tickets
 
 log = logs.get(__name__)
@@ -39,23 +39,23 @@ def make_app(node: Node) -> FastAPI:
     for part in (qido, wado, viewing):
         app.include_router(part.router)
 
-    @app.exception_handler(Problem)
-    async def problem(request: Request, error: Problem) -> Response:
+    @app.exception_handler(ProblemError)
+    async def problem(request: Request, error: ProblemError) -> Response:
         return problem_response(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         faults: list[dict[str, Any]] = [{"where": list(e["loc"]), "what": e["msg"]} for e in error.errors()]
-        return problem_response(request, Problem("request.invalid", "; ".join(f"{f['where']}: {f['what']}" for f in faults)[:500]))
+        return problem_response(request, ProblemError("request.invalid", "; ".join(f"{f['where']}: {f['what']}" for f in faults)[:500]))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         code = {404: "route.unknown", 405: "method.wrong"}.get(error.status_code, "request.invalid")
-        return problem_response(request, Problem(code))
+        return problem_response(request, ProblemError(code))
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> Response:
         log.error("request.failed", route=getattr(request.scope.get("route"), "path", ""), exc_info=error)
-        return problem_response(request, Problem("server.fault"))
+        return problem_response(request, ProblemError("server.fault"))
 
     return app

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from dicom_node.web.problems import Problem
+from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader, Tickets
 
 PREFIX = "/services/images"
@@ -67,9 +67,9 @@ class Gate:
             return
         reader: Reader = self._tickets.reader(request)
         if operation is None or operation not in reader.operations:
-            raise Problem("right.missing", operation=operation)
+            raise ProblemError("right.missing", operation=operation)
         if method not in {"GET", "HEAD", "OPTIONS"} and reader.kind == "browser" and not same_origin(request):
-            raise Problem("request.cross_site")
+            raise ProblemError("request.cross_site")
         request.state.reader = reader
 
 

@@ -12,7 +12,7 @@ from dicom_node.feed import Event, Feed
 from dicom_node.index.database import Database
 from dicom_node.index.geometry import put_in_order
 from dicom_node.query.search import Scope
-from dicom_node.web.problems import Problem
+from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader
 
 _COLUMNS = "i.sop_uid, i.series_uid, i.study_uid, i.institution, i.digest, i.transfer_syntax, i.sop_class, i.unshowable, i.pixel_offset"
@@ -39,7 +39,7 @@ class Library:
     _warnings: dict[tuple[str, str, int], list[str]] = field(default_factory=dict)
 
     def instances(self, scope: Scope, study: str, series: str | None = None, instance: str | None = None, *, extra: str = "") -> list[Row]:
-        """Visible instances, by series and instance number; Problem 404 when there is none in scope."""
+        """Visible instances, by series and instance number; ProblemError 404 when there is none in scope."""
         test, parameters = scope.sql("i.institution")
         tests = ["i.visible", "i.study_uid = ?", test]
         values: list[Any] = [study, *parameters]
@@ -53,7 +53,7 @@ class Library:
             values,
         )
         if not rows:
-            raise Problem("image.unknown")
+            raise ProblemError("image.unknown")
         return rows
 
     def series(self, scope: Scope, study: str, series: str) -> Series:

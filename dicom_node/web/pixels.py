@@ -12,7 +12,8 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 
 from dicom_node.index.frames import MAX_FRAME_BYTES, frame_count, integer, sequence
 
@@ -21,7 +22,7 @@ JPEG_FAMILY = "1.2.840.10008.1.2.4."
 MAX_RATIO_FREE = 64 << 20  # decoded bytes up to which any compression ratio is believed
 
 
-class Undecodable(ValueError):
+class UndecodableError(ValueError):
     """The frame cannot be decoded; the message is the reason."""
 
 
@@ -39,7 +40,7 @@ def read_raw(path: Path, offset: int, frame: Frame) -> bytes:
     finally:
         os.close(fd)
     if len(data) != size:
-        raise Undecodable("file ends inside the frame")
+        raise UndecodableError("file ends inside the frame")
     return data
 
 
@@ -51,15 +52,15 @@ def open_file(path: Path) -> Dataset:
 
 
 def decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
-    """One frame as (rows, columns[, 3]) in the output format that `frame` names. Undecodable when it is not possible."""
+    """One frame as (rows, columns[, 3]) in the output format that `frame` names. UndecodableError when it is not possible."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _decode(ds, frame)
-    except Undecodable:
+    except UndecodableError:
         raise
     except Exception as error:
-        raise Undecodable(f"{type(error).__name__} in the decoder") from error
+        raise UndecodableError(f"{type(error).__name__} in the decoder") from error
 
 
 def _decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
@@ -73,7 +74,7 @@ def _decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
         found = apply_modality_lut(found, ds)
     kind = np.dtype(f"<{'i' if frame['signed'] else 'u'}{frame['bits'] // 8}")
     if found.shape != (frame["rows"], frame["columns"]):
-        raise Undecodable("decoded size differs from the header")
+        raise UndecodableError("decoded size differs from the header")
     return np.ascontiguousarray(found.astype(kind, copy=False))
 
 
@@ -85,7 +86,7 @@ def _rgb(found: np.ndarray[Any, Any], ds: Dataset) -> np.ndarray[Any, Any]:
         # 16-bit tables hold 16-bit colours (PS3.3 C.7.6.3.1.6), but some devices put 8-bit colours into them
         bits = 16 if found.dtype.itemsize == 2 and int(found.max(initial=0)) > 255 else 8
     if found.ndim != 3 or found.shape[2] != 3:
-        raise Undecodable("colour image without three samples")
+        raise UndecodableError("colour image without three samples")
     if bits > 8:
         found = found >> (bits - 8)
     return np.ascontiguousarray(found.astype(np.uint8))
@@ -95,17 +96,17 @@ def _check_size(ds: Dataset, frame: Frame, index: int) -> None:
     """Refuse before decoding what would not fit the header: the code stream's own size counts, not the header's."""
     size = frame_bytes(frame)
     if size > MAX_FRAME_BYTES:
-        raise Undecodable("frame is too large")
+        raise UndecodableError("frame is too large")
     syntax = str(ds.file_meta.TransferSyntaxUID)
     if not ds.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     stream = get_frame(ds.PixelData, index, number_of_frames=frame_count(ds) or 1)
     if size > MAX_RATIO_FREE and size > 1000 * len(stream):
-        raise Undecodable("compression ratio is not credible")
+        raise UndecodableError("compression ratio is not credible")
     if syntax.startswith(JPEG_FAMILY):
         own = _stream_size(stream)
         if own is not None and own != (frame["rows"], frame["columns"]):
-            raise Undecodable("size in the code stream differs from the header")
+            raise UndecodableError("size in the code stream differs from the header")
 
 
 def _stream_size(stream: bytes) -> tuple[int, int] | None:

@@ -26,7 +26,7 @@ WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
 }  # fmt: skip
 
 
-class Problem(Exception):
+class ProblemError(Exception):
     """Ends a request with the problem `code`."""
 
     def __init__(self, code: str, detail: str = "", **extra: Any) -> None:
@@ -34,7 +34,7 @@ class Problem(Exception):
         self.code, self.detail, self.extra = code, detail, extra
 
 
-def problem_response(request: Request, problem: Problem) -> Response:
+def problem_response(request: Request, problem: ProblemError) -> Response:
     """The document of `problem`, in the language the client prefers (zh by default)."""
     status, chinese, english = WORDS[problem.code]
     words = {"zh": {"title": chinese[0], "action": chinese[1]}, "en": {"title": english[0], "action": english[1]}}

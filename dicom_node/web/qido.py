@@ -15,7 +15,7 @@ from dicom_node.query.matching import QueryError
 from dicom_node.query.search import MAX_ROWS, dicom_json, search
 from dicom_node.web.context import Context, context
 from dicom_node.web.gate import WEB
-from dicom_node.web.problems import Problem
+from dicom_node.web.problems import ProblemError
 
 router = APIRouter(tags=["QIDO-RS"])
 Here = Annotated[Context, Depends(context)]
@@ -24,24 +24,23 @@ DICOM_JSON = "application/dicom+json"
 
 
 def _parameters(request: Request) -> tuple[dict[str, str], int, int, list[str]]:
-    """(matching keys, limit, offset, includefield) of the query string; Problem 400 names what is wrong."""
+    """(matching keys, limit, offset, includefield) of the query string; ProblemError 400 names what is wrong."""
     query: dict[str, str] = {}
     include: list[str] = []
     limit, offset = 1000, 0
     for name, value in request.query_params.multi_items():
         if name in {"limit", "offset"}:
             if not value.isdecimal():
-                raise Problem("request.invalid", f"{name}: a whole number is needed")
+                raise ProblemError("request.invalid", f"{name}: a whole number is needed")
             limit, offset = (int(value), offset) if name == "limit" else (limit, int(value))
         elif name == "includefield":
             include += value.split(",")
         elif name not in _CONTROL:
             key = BY_TAG.get(name.upper()) or BY_KEYWORD.get(name)
             if key is None:
-                raise Problem("request.invalid", f"{name}: not a key that can be matched")
-            if key.kind == "uid":
-                value = value.replace(",", "\\")
-            query[key.keyword] = query[key.keyword] + "\\" + value if key.keyword in query else value
+                raise ProblemError("request.invalid", f"{name}: not a key that can be matched")
+            asked = value.replace(",", "\\") if key.kind == "uid" else value
+            query[key.keyword] = query[key.keyword] + "\\" + asked if key.keyword in query else asked
     return query, min(limit, MAX_ROWS), offset, include
 
 
@@ -49,7 +48,7 @@ def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]
     query, limit, offset, include = _parameters(request)
     for keyword, value in fixed.items():
         if "\\" in value or "*" in value:
-            raise Problem("image.unknown")
+            raise ProblemError("image.unknown")
         query[keyword] = value
     everything = "all" in include
     extra = [name for name in include if name not in BY_KEYWORD and name.upper() not in BY_TAG and name != "all"]
@@ -58,7 +57,7 @@ def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]
     try:
         rows = search(here.node.database, level, query, here.reader.scope, limit=limit, offset=offset, columns=columns)
     except QueryError as error:
-        raise Problem("request.invalid", str(error)) from error
+        raise ProblemError("request.invalid", str(error)) from error
     base = here.base_url
     answers = [_one(row, level, base, extra, everything=everything) for row in rows]
     return Response(orjson.dumps(answers), media_type=DICOM_JSON)

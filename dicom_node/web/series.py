@@ -17,7 +17,7 @@ from dicom_node.archive.files import Archive
 from dicom_node.index.geometry import middle_outwards
 from dicom_node.web import pixels
 from dicom_node.web.library import Library, Series, shown
-from dicom_node.web.problems import Problem
+from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader
 
 log = logs.get(__name__)
@@ -45,7 +45,7 @@ async def stream(series: Series, archive: Archive, pool: ThreadPoolExecutor) -> 
         row = series.instances[frame["sop_uid"]]
         try:
             data = pixels.fetch(archive.path(row["digest"]), row["pixel_offset"], frame, opened)
-        except (pixels.Undecodable, OSError) as error:
+        except (pixels.UndecodableError, OSError) as error:
             log.warning("frame.undecodable", sop_uid=frame["sop_uid"], frame=frame["frame"], reason=str(error))
             data = b""
         return struct.pack("<II", index, len(data)) + data
@@ -68,11 +68,11 @@ def summary(library: Library, reader: Reader, study: str) -> dict[str, Any]:
     scope, values = reader.scope.sql("s.institution")
     found = library.database.rows(
         "SELECT s.*, strftime(s.study_date, '%Y-%m-%d') AS day, strftime(s.birth_date, '%Y-%m-%d') AS born FROM study s "
-        f"WHERE s.study_uid = ? AND {scope}",  # noqa: S608
+        f"WHERE s.study_uid = ? AND {scope}",
         [study, *values],
     )
     if not found:
-        raise Problem("image.unknown")
+        raise ProblemError("image.unknown")
     row = found[0]
     rows = library.database.rows(
         "SELECT * FROM series WHERE study_uid = ? ORDER BY series_number NULLS LAST, series_uid",

@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from dicom_node.annotations import Annotations
 from dicom_node.query.search import Scope
-from dicom_node.web.problems import Problem
+from dicom_node.web.problems import ProblemError
 
 COOKIE = "hub-ticket"
 ISSUER, AUDIENCE = "ris", "hub"
@@ -42,7 +42,7 @@ class Tickets:
         self._key: Ed25519PublicKey | None = None
 
     def _public_key(self) -> Ed25519PublicKey:
-        stamp = os.stat(self._path).st_mtime_ns
+        stamp = self._path.stat().st_mtime_ns
         if self._key is None or stamp != self._stamp:
             key = serialization.load_pem_public_key(self._path.read_bytes())
             if not isinstance(key, Ed25519PublicKey):
@@ -51,16 +51,16 @@ class Tickets:
         return self._key
 
     def reader(self, request: Request) -> Reader:
-        """The reader of `request`; Problem 401 when there is no good ticket."""
+        """The reader of `request`; ProblemError 401 when there is no good ticket."""
         header = request.headers.get("authorization", "")
         if header:
             scheme, _, token = header.partition(" ")
             if scheme.lower() != "bearer" or not token:
-                raise Problem("ticket.invalid")
+                raise ProblemError("ticket.invalid")
             return self.verify(token.strip(), cookie=False)
         token = request.cookies.get(COOKIE, "")
         if not token:
-            raise Problem("ticket.missing")
+            raise ProblemError("ticket.missing")
         return self.verify(token, cookie=True)
 
     def verify(self, token: str, *, cookie: bool) -> Reader:
@@ -71,25 +71,26 @@ class Tickets:
                 options={"require": ["exp", "iat", "sub", "aud", "iss"]},
             )  # fmt: skip
         except jwt.ExpiredSignatureError as error:
-            raise Problem("ticket.expired") from error
+            raise ProblemError("ticket.expired") from error
         except (jwt.PyJWTError, OSError, ValueError) as error:
-            raise Problem("ticket.invalid") from error
+            raise ProblemError("ticket.invalid") from error
         kind = claims.get("kind")
         # a browser's ticket lives only in the HttpOnly cookie; any other kind only in the header
         if (kind == "browser") is not cookie or kind not in {"browser", "kernel", "script", "service"}:
-            raise Problem("ticket.invalid")
-        operations, institutions = claims.get("operations"), claims.get("institutions")
-        if not _texts(operations) or not _texts(institutions):
-            raise Problem("ticket.invalid")
+            raise ProblemError("ticket.invalid")
+        operations, institutions = _texts(claims.get("operations")), _texts(claims.get("institutions"))
         sid = str(claims.get("sid") or "")
         if self._annotations.revoked(claims["sub"], sid, float(claims["iat"])):
-            raise Problem("ticket.revoked")
+            raise ProblemError("ticket.revoked")
         scope = Scope(None if "*" in institutions else frozenset(institutions))
         return Reader(claims["sub"], kind, sid, frozenset(operations), scope)
 
 
-def _texts(found: object) -> bool:
-    return isinstance(found, list) and all(isinstance(item, str) for item in found)
+def _texts(found: object) -> list[str]:
+    """A list of strings, or the ticket is not ours."""
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise ProblemError("ticket.invalid")
+    return found
 
 
 def make_pair(private: Path, public: Path) -> None:

@@ -17,7 +17,8 @@ from dicom_node.annotations import TABLES, Annotation
 from dicom_node.web import series as series_view
 from dicom_node.web.context import Context, Node, context
 from dicom_node.web.gate import PREFIX
-from dicom_node.web.problems import Problem
+from dicom_node.web.library import Series
+from dicom_node.web.problems import ProblemError
 
 router = APIRouter(tags=["hub"])
 Here = Annotated[Context, Depends(context)]
@@ -50,7 +51,7 @@ def stream(here: Here, study: str, series: str) -> StreamingResponse:
     return StreamingResponse(body, media_type=STREAM_TYPE, headers={"Cache-Control": "private, no-store"})
 
 
-def _opened(here: Context, study: str, found: series_view.Series) -> None:
+def _opened(here: Context, study: str, found: Series) -> None:
     institution = next(iter(found.instances.values()))["institution"]
     here.node.library.opened(here.reader, study, institution)
 
@@ -61,7 +62,11 @@ class _Signal:
     def __init__(self, node: Node) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
-        node.feed.listen(lambda: self._loop.call_soon_threadsafe(self._fire))
+        node.feed.listen(self._from_thread)
+
+    def _from_thread(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._fire)
 
     def _fire(self) -> None:
         event, self._event = self._event, asyncio.Event()
@@ -146,8 +151,8 @@ def annotate(here: Here, body: AnnotationRows) -> dict[str, Any]:
 
 
 @router.get(PREFIX + "/annotations/{table}")
-def annotations(here: Here, table: str) -> dict[str, Any]:
+def annotation_table(here: Here, table: str) -> dict[str, Any]:
     """All rows of one table."""
     if table not in TABLES:
-        raise Problem("route.unknown", "tables: " + ", ".join(TABLES))
+        raise ProblemError("route.unknown", "tables: " + ", ".join(TABLES))
     return {"rows": here.node.annotations.table(table)}

@@ -19,7 +19,7 @@ from dicom_node.web import pixels, rendering
 from dicom_node.web.context import Context, context
 from dicom_node.web.gate import WEB
 from dicom_node.web.library import Row
-from dicom_node.web.problems import Problem
+from dicom_node.web.problems import ProblemError
 
 router = APIRouter(tags=["WADO-RS"])
 Here = Annotated[Context, Depends(context)]
@@ -61,7 +61,7 @@ def _objects(here: Context, request: Request, rows: list[Row], *, single: bool) 
             )
         mark = n.boundary()
         return StreamingResponse(n.close(_parts(here, rows, mark), mark), media_type=n.content_type(n.DICOM, mark))
-    raise Problem("media.unsupported", 'multipart/related; type="application/dicom"; transfer-syntax=*')
+    raise ProblemError("media.unsupported", 'multipart/related; type="application/dicom"; transfer-syntax=*')
 
 
 async def _parts(here: Context, rows: list[Row], mark: str) -> AsyncIterator[bytes]:
@@ -128,9 +128,9 @@ def bulk_data(here: Here, study: str, series: str, instance: str, tag: str) -> R
         ds = pixels.open_file(here.node.archive.path(row["digest"]))
         value = ds[number].value
     except (KeyError, ValueError, OverflowError) as error:
-        raise Problem("image.unknown", "no such element") from error
+        raise ProblemError("image.unknown", "no such element") from error
     if not isinstance(value, bytes):
-        raise Problem("image.unknown", "not a binary element")
+        raise ProblemError("image.unknown", "not a binary element")
     mark = n.boundary()
     body = n.part_head(mark, n.OCTETS, len(value), f"{_url(here, row)}/bulkdata/{tag}") + value + f"\r\n--{mark}--\r\n".encode()
     return Response(body, media_type=n.content_type(n.OCTETS, mark))
@@ -140,19 +140,19 @@ def _frames_of(here: Context, row: Row) -> list[dict[str, Any]]:
     found = here.node.library.series(here.reader.scope, row["study_uid"], row["series_uid"]).frames
     frames = sorted((f for f in found if f["sop_uid"] == row["sop_uid"]), key=lambda f: f["frame"])
     if not frames:
-        raise Problem("image.unshowable", f"reason: {row['unshowable']}")
+        raise ProblemError("image.unshowable", f"reason: {row['unshowable']}")
     return frames
 
 
 def _numbers(text: str, count: int) -> list[int]:
     parts = text.split(",")
     if not all(part.isdecimal() and 1 <= int(part) <= count for part in parts) or len(parts) > count:
-        raise Problem("image.unknown", f"frames 1 to {count}")
+        raise ProblemError("image.unknown", f"frames 1 to {count}")
     return [int(part) for part in parts]
 
 
 @router.get(INSTANCE + "/frames/{frames}")
-def frames(here: Here, request: Request, study: str, series: str, instance: str, frames: str) -> Response:
+def frames(here: Here, request: Request, study: str, series: str, instance: str, frames: str) -> Response:  # noqa: PLR0917
     """Frames: native little endian by default, the stored code stream where its media type or any transfer syntax is asked for."""
     row = _find(here, study, series, instance)[0]
     known = _frames_of(here, row)
@@ -170,22 +170,22 @@ def frames(here: Here, request: Request, study: str, series: str, instance: str,
             return _frame_parts(here, row, chosen, data, f"{stored};transfer-syntax={row['transfer_syntax']}", stored, wish)
         if wish.media_type in {n.OCTETS, "*/*", "application/*"} and syntax in {None, "*", "1.2.840.10008.1.2.1"}:
             return _frame_parts(here, row, chosen, _native(here, row, chosen), n.OCTETS, n.OCTETS, wish)
-    raise Problem("media.unsupported", 'multipart/related; type="application/octet-stream"' + (f', type="{stored}"' if stored else ""))
+    raise ProblemError("media.unsupported", 'multipart/related; type="application/octet-stream"' + (f', type="{stored}"' if stored else ""))
 
 
 def _native(here: Context, row: Row, chosen: list[dict[str, Any]]) -> list[bytes]:
     path, opened = here.node.archive.path(row["digest"]), dict[Any, pydicom.Dataset]()
     try:
         data = [pixels.fetch(path, row["pixel_offset"], frame, opened) for frame in chosen]
-    except (pixels.Undecodable, OSError) as error:
-        raise Problem("image.unshowable", str(error)) from error
+    except (pixels.UndecodableError, OSError) as error:
+        raise ProblemError("image.unshowable", str(error)) from error
     ds = opened.get(path)
     if ds is not None and integer(ds, "BitsAllocated") == 1:
         data = [np.packbits(np.frombuffer(d, np.uint8), bitorder="little").tobytes() for d in data]
     return data
 
 
-def _frame_parts(
+def _frame_parts(  # noqa: PLR0917
     here: Context, row: Row, chosen: list[dict[str, Any]], data: list[bytes], part_type: str, media_type: str, wish: n.Wish
 ) -> Response:
     if not wish.multipart and len(data) == 1 and wish.media_type != "*/*":
@@ -198,14 +198,14 @@ def _frame_parts(
     return Response(body + f"--{mark}--\r\n".encode(), media_type=n.content_type(media_type, mark))
 
 
-def _picture(
+def _picture(  # noqa: PLR0917
     here: Context, request: Request, study: str, series: str | None, instance: str | None, number: int | None, *, small: bool
 ) -> Response:
     """The asked, or the middle, frame as PNG or JPEG."""
     rows = _find(here, study, series, instance)
     shown = [row for row in rows if row["unshowable"] is None]
     if not shown:
-        raise Problem("image.unshowable", f"reason: {rows[0]['unshowable']}")
+        raise ProblemError("image.unshowable", f"reason: {rows[0]['unshowable']}")
     row = shown[len(shown) // 2]
     known = _frames_of(here, row)
     frame = known[_numbers(str(number), len(known))[0] - 1] if number is not None else known[len(known) // 2]
@@ -213,13 +213,13 @@ def _picture(
     kind = next((k for k in kinds if k in {"image/png", "image/jpeg"}), None)
     if kind is None:
         if not {"*/*", "image/*"} & set(kinds):
-            raise Problem("media.unsupported", "image/jpeg, image/png")
+            raise ProblemError("media.unsupported", "image/jpeg, image/png")
         kind = "image/jpeg"
     chosen, box, quality = _picture_parameters(request, small=small)
     try:
         data = pixels.fetch(here.node.archive.path(row["digest"]), row["pixel_offset"], frame, {})
-    except (pixels.Undecodable, OSError) as error:
-        raise Problem("image.unshowable", str(error)) from error
+    except (pixels.UndecodableError, OSError) as error:
+        raise ProblemError("image.unshowable", str(error)) from error
     shape = (frame["rows"], frame["columns"]) + ((3,) if frame["samples"] == 3 else ())
     array = np.frombuffer(data, f"<{'i' if frame['signed'] else 'u'}{frame['bits'] // 8}").reshape(shape)
     body = rendering.encode(rendering.picture(array, frame, chosen, box), kind, quality)
@@ -228,26 +228,26 @@ def _picture(
 
 def _picture_parameters(request: Request, *, small: bool) -> tuple[tuple[float, float, str] | None, tuple[int, int] | None, int]:
     """(window, box, quality) of PS3.18 8.3.5."""
-    chosen = None
+    chosen: tuple[float, float, str] | None = None
+    box: tuple[int, int] | None = THUMBNAIL if small else None
+    quality, bad = 90, False
     query = request.query_params
     try:
         if "window" in query:
             centre, width, *function = query["window"].split(",")
             names = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
             chosen = (float(centre), float(width), names[function[0].lower()] if function else "LINEAR")
-            if not (chosen[1] > 0 and np.isfinite(chosen[0]) and np.isfinite(chosen[1])):
-                raise ValueError
-        box = THUMBNAIL if small else None
+            bad = bad or not (chosen[1] > 0 and np.isfinite(chosen[0]) and np.isfinite(chosen[1]))
         if "viewport" in query:
             wide, high = (int(float(part)) for part in query["viewport"].split(",")[:2])
-            if not (1 <= wide <= MAX_VIEWPORT and 1 <= high <= MAX_VIEWPORT):
-                raise ValueError
+            bad = bad or not (1 <= wide <= MAX_VIEWPORT and 1 <= high <= MAX_VIEWPORT)
             box = (wide, high)
         quality = int(query.get("quality", "90"))
-        if not 1 <= quality <= 100:
-            raise ValueError
-    except (ValueError, KeyError) as error:
-        raise Problem("request.invalid", "window=centre,width[,linear|linear-exact|sigmoid]; viewport=w,h; quality=1-100") from error
+        bad = bad or not 1 <= quality <= 100
+    except (ValueError, KeyError, OverflowError):
+        bad = True
+    if bad:
+        raise ProblemError("request.invalid", "window=centre,width[,linear|linear-exact|sigmoid]; viewport=w,h; quality=1-100")
     return chosen, box, quality
 
 
@@ -288,12 +288,12 @@ def instance_thumbnail(here: Here, request: Request, study: str, series: str, in
 
 
 @router.get(INSTANCE + "/frames/{frames}/rendered")
-def frame_rendered(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:
+def frame_rendered(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:  # noqa: PLR0917
     """One frame as a picture."""
     return _picture(here, request, study, series, instance, frames, small=False)
 
 
 @router.get(INSTANCE + "/frames/{frames}/thumbnail")
-def frame_thumbnail(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:
+def frame_thumbnail(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:  # noqa: PLR0917
     """One frame, small."""
     return _picture(here, request, study, series, instance, frames, small=True)

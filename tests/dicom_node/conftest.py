@@ -1,0 +1,12 @@
+"""Makes this folder's helper modules importable and their fixtures known."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from running_node import key, node, own_node
+
+__all__ = ["key", "node", "own_node"]
