@@ -30,7 +30,7 @@ export interface ViewerOptions {
   layout?: LayoutName;
   tool?: ToolName;
   corners?: CornerLayout;
-  /** Address of the bundle; default: key `viewer` of the page's `desk-config` document. */
+  /** Address of the bundle; default: `modules.viewer` of the page's `#page` document, else `viewer` of `#desk-config`. */
   url?: string;
 }
 
@@ -120,9 +120,11 @@ let bundle: Promise<Bundle> | null = null;
 
 function bundleUrl(url: string | undefined): string {
   if (url) return new URL(url, document.baseURI).href;
-  const config = JSON.parse(document.getElementById('desk-config')?.textContent ?? '{}') as { viewer?: string };
-  if (!config.viewer) throw new Error('viewer: this page names no bundle (key "viewer" of #desk-config), and no url was given');
-  return new URL(config.viewer, document.baseURI).href;
+  const written = (id: string): Record<string, unknown> => JSON.parse(document.getElementById(id)?.textContent || '{}') as Record<string, unknown>;
+  const modules = (written('page')['modules'] ?? {}) as { viewer?: string };
+  const address = modules.viewer ?? (written('desk-config')['viewer'] as string | undefined);
+  if (!address) throw new Error('viewer: this page names no bundle (modules.viewer of #page, or viewer of #desk-config), and no url was given');
+  return new URL(address, document.baseURI).href;
 }
 
 /** Fetches and starts the bundle; call it when the page is idle, so that the first case does not pay for it. */

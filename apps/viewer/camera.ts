@@ -23,7 +23,7 @@ export class Camera {
   }
 
   scale(frame: Frame, room: number): Scale | null {
-    if (!frame.spacing || frame.spacing_kind === 'none') return null;
+    if (!frame.spacing || frame.spacing_kind === 'none' || frame.outside) return null;
     const pixels = this.pixelsPerImagePixel(frame);
     return pixels > 0 ? scaleFor(frame.spacing[1] / pixels, room, frame.spacing_kind === 'imager') : null;
   }

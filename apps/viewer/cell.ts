@@ -162,6 +162,7 @@ export class Cell implements ToolCell {
       return;
     }
     const { header } = series;
+    this.host.known(series);
     const asked = this.request.frames?.filter((index) => index >= 0 && index < header.frames.length);
     this.positions = asked && asked.length > 0 ? asked : header.frames.map((_, index) => index);
     if (this.positions.length === 0) {
@@ -232,7 +233,6 @@ export class Cell implements ToolCell {
 
   private seriesTold(series: Series, event: SeriesEvent): void {
     if (event.type === 'header') {
-      this.host.known(series);
       if (this.shownAt < 0) void this.open(this.turn);
       this.refresh();
       return;
@@ -436,7 +436,7 @@ export class Cell implements ToolCell {
     const { series, host } = this;
     if (!series) return;
     const { language } = host;
-    this.overlay.setWarnings([...new Set(series.header?.warnings ?? [])].map((code) => warningText(code, language)), language);
+    this.overlay.setWarnings(this.warnings().map((code) => warningText(code, language)), language);
     this.overlay.setProgress(series.loaded, series.header?.frames.length ?? 0, language);
     if (series.phase === 'failed' && this.shownAt >= 0) this.overlay.setWaiting(say('cut', language));
     this.writeCorners();
@@ -446,6 +446,11 @@ export class Cell implements ToolCell {
       this.overlay.setScale(this.camera.scale(frame, this.root.clientWidth / 4), language);
     }
     host.changed(this);
+  }
+
+  /** Codes of the stream and of the summary, each once. */
+  warnings(): string[] {
+    return [...new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])])];
   }
 
   private writeCorners(): void {

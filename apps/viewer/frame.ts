@@ -14,6 +14,14 @@ export interface HeaderWindow {
 /** Where the mm of a frame come from: anatomy, the detector plane, an ultrasound region, or nowhere. */
 export type SpacingKind = 'pixel' | 'imager' | 'region' | 'none';
 
+export interface Region {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+  spacing: [number, number];
+}
+
 export interface Frame {
   index: number;
   sop_uid: string;
@@ -32,8 +40,10 @@ export interface Frame {
   /** [between rows, between columns]; null when the header gives none or zero. */
   spacing: [number, number] | null;
   spacing_kind: SpacingKind;
-  /** Ultrasound region in which `spacing` holds: first and last column and row, inclusive. */
-  region?: [number, number, number, number] | null;
+  /** Calibrated ultrasound regions, clipped to the picture; ends inclusive. `spacing` as above. */
+  regions?: Region[] | null;
+  /** A region reached beyond the picture: it was cut or shrunk after calibration, its mm are not certain. */
+  outside?: boolean;
   position: number[] | null;
   orientation: number[] | null;
   frame_of_reference: string | null;

@@ -1,5 +1,5 @@
 /** Lengths in the image's own units (V-9): mm only where the header gives them, and saying which mm they are. */
-import type { Frame } from './frame';
+import type { Frame, Region } from './frame';
 
 /** Column and row in pixels; (0, 0) is the middle of the first pixel. */
 export type ImagePoint = readonly [number, number];
@@ -11,20 +11,20 @@ export interface Length {
   unit: LengthUnit;
 }
 
-function inside(frame: Frame, point: ImagePoint): boolean {
-  const region = frame.region;
-  if (!region) return true;
-  // A region may reach beyond a picture that was shrunk afterwards: the clipped part counts.
-  const [x0, y0, x1, y1] = [Math.max(0, region[0]), Math.max(0, region[1]), Math.min(frame.columns - 1, region[2]), Math.min(frame.rows - 1, region[3])];
-  return point[0] >= x0 && point[0] <= x1 && point[1] >= y0 && point[1] <= y1;
+function inside(region: Region, [x, y]: ImagePoint): boolean {
+  return x >= region.x0 && x <= region.x1 && y >= region.y0 && y <= region.y1;
 }
 
 /** mm per pixel between rows and between columns for a line of these points, or null where only pixels are honest. */
 export function spacingFor(frame: Frame, points: readonly ImagePoint[]): [number, number] | null {
-  const { spacing } = frame;
-  if (!spacing || frame.spacing_kind === 'none' || !(spacing[0] > 0) || !(spacing[1] > 0)) return null;
-  if (frame.spacing_kind === 'region' && !points.every((point) => inside(frame, point))) return null;
-  return spacing;
+  let { spacing } = frame;
+  if (frame.spacing_kind === 'none') return null;
+  if (frame.spacing_kind === 'region') {
+    // Outside a calibrated region, or across two, an ultrasound picture has no mm.
+    const region = frame.outside ? undefined : frame.regions?.find((one) => points.every((point) => inside(one, point)));
+    spacing = region?.spacing ?? null;
+  }
+  return spacing && spacing[0] > 0 && spacing[1] > 0 ? spacing : null;
 }
 
 export function lengthUnit(frame: Frame): LengthUnit {

@@ -38,7 +38,8 @@ export class Overlay {
     const scale = part(this.root, 'px-scale');
     this.barText = part(scale, 'px-scale-text');
     this.bar = part(scale, 'px-scale-bar');
-    this.warnings = part(this.root, 'px-warnings');
+    this.warnings = document.createElement('div');
+    this.warnings.className = 'px-warnings';
     this.waiting = part(this.root, 'px-waiting');
     this.progress = part(this.root, 'px-progress');
     part(this.progress, 'px-progress-fill');
@@ -56,7 +57,8 @@ export class Overlay {
         line.textContent = text;
         return line;
       });
-      this.corners[corner].replaceChildren(...shown);
+      // Warnings stand under the patient's lines, where nothing can run into them.
+      this.corners[corner].replaceChildren(...shown, ...(corner === 'topLeft' ? [this.warnings] : []));
     }
   }
 

@@ -8,6 +8,9 @@ import { frameBytes, type Frame, type SeriesHeader } from './frame';
 import { modalityValues, type FramePixels } from './pixels';
 import { readStream, ServiceProblem, StreamError } from './stream';
 
+/** A broken connection is tried again after these milliseconds. */
+const RETRY_AFTER = [300, 1500];
+
 export type SeriesPhase = 'waiting' | 'loading' | 'complete' | 'failed';
 
 export interface SeriesKey {
@@ -77,16 +80,22 @@ export class Series {
     this.tell({ type: 'phase' });
     const abort = new AbortController();
     this.abort = abort;
-    try {
-      await readStream(
-        this.url,
-        { header: (header) => this.takeHeader(header), frame: (index, buffer) => this.takeFrame(index, buffer) },
-        { signal: abort.signal, gate },
-      );
-      this.phase = 'complete';
-    } catch (problem) {
-      this.phase = 'failed';
-      this.problem = problem;
+    const sink = { header: (header: SeriesHeader): void => this.takeHeader(header), frame: (index: number, buffer: ArrayBuffer): void => this.takeFrame(index, buffer) };
+    for (const delay of [...RETRY_AFTER, null]) {
+      try {
+        await readStream(this.url, sink, { signal: abort.signal, gate });
+        this.phase = 'complete';
+        break;
+      } catch (problem) {
+        // Only a lost connection is worth another try: what the service refuses or garbles stays so.
+        if (delay !== null && !abort.signal.aborted && problem instanceof TypeError) {
+          await new Promise((resolve) => setTimeout(resolve, delay));
+          continue;
+        }
+        this.phase = 'failed';
+        this.problem = problem;
+        break;
+      }
     }
     this.tell({ type: 'phase' });
   }

@@ -9,7 +9,7 @@ const CSS = `
 .px-stage { position: absolute; inset: 0; }
 .px-stage.px-hidden { visibility: hidden; }
 .px-stage canvas { outline: none; }
-.px-overlay { position: absolute; inset: 0; pointer-events: none; font-variant-numeric: tabular-nums; text-shadow: 0 0 2px #000, 0 1px 2px #000, 0 0 4px #000; }
+.px-overlay { position: absolute; inset: 0; pointer-events: none; font-variant-numeric: tabular-nums; text-shadow: 0 0 2px #000, 0 0 2px #000, 0 1px 3px #000, 0 0 5px #000; }
 .px-corner { position: absolute; display: flex; flex-direction: column; max-width: calc(50% - 34px); }
 .px-line { overflow: hidden; text-overflow: ellipsis; white-space: pre; }
 .px-topLeft { top: 6px; left: 8px; }
@@ -23,7 +23,7 @@ const CSS = `
 .px-edge-bottom { bottom: 4px; left: 50%; transform: translateX(-50%); }
 .px-scale { position: absolute; left: 50%; bottom: 26px; transform: translateX(-50%); display: flex; flex-direction: column; align-items: center; font-size: 12px; white-space: nowrap; }
 .px-scale-bar { height: 5px; border: 1px solid #e8e8e6; border-top: 0; box-sizing: border-box; filter: drop-shadow(0 0 1px #000); }
-.px-warnings { position: absolute; top: 28px; left: 50%; transform: translateX(-50%); max-width: 46%; color: #ffcf66; font-size: 12px; text-align: center; }
+.px-warnings { color: #ffcf66; font-size: 12px; }
 .px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
 .px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }
 .px-progress-fill { height: 100%; width: 0; background: #3b82c4; }
@@ -38,10 +38,10 @@ const CSS = `
   .px-edge { font-size: 12px; }
   .px-edge-left, .px-topLeft, .px-bottomLeft { left: 4px; }
   .px-edge-right, .px-topRight, .px-bottomRight { right: 4px; }
-  .px-warnings { max-width: 60%; font-size: 11px; }
+  .px-warnings { font-size: 11px; }
 }
 @container (max-width: 220px) or (max-height: 150px) {
-  .px-topRight, .px-edge-top, .px-warnings { display: none; }
+  .px-topRight, .px-edge-top { display: none; }
   .px-corner { font-size: 10px; }
   .px-topLeft { max-width: calc(100% - 8px); }
   .px-bottomLeft .px-line[data-item="series"] { display: none; }

@@ -6,9 +6,12 @@ interface Summary {
   description?: string | null;
   study_date?: string | null;
   accession?: string | null;
-  patient?: Record<string, string | null | undefined>;
-  series?: { series_uid: string; number?: number | null; modality?: string | null; description?: string | null }[];
+  patient?: Record<string, string | number | boolean | null | undefined>;
+  warnings?: string[];
+  series?: { series_uid: string; warnings?: string[]; number?: number | null; modality?: string | null; description?: string | null }[];
 }
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
 const summaries = new Map<string, Promise<Summary | null>>();
 
@@ -38,11 +41,12 @@ export async function caseInfo(base: string, study: string, series: string): Pro
   const institution = typeof summary.institution === 'string' ? summary.institution : (summary.institution?.name ?? summary.institution?.code);
   return {
     patient: {
-      name: patient['name'] ?? patient['patient_name'] ?? null,
-      patient_id: patient['patient_id'] ?? patient['id'] ?? null,
-      sex: patient['sex'] ?? null,
-      birth_date: patient['birth_date'] ?? null,
-      age: typeof patient['age'] === 'string' ? patient['age'] : null,
+      name: text(patient['name']),
+      patient_id: text(patient['patient_id']),
+      sex: text(patient['sex']),
+      birth_date: text(patient['birth_date']),
+      age: text(patient['age']),
+      age_days: typeof patient['age_days'] === 'number' ? patient['age_days'] : null,
     },
     institution: institution ?? null,
     study_date: summary.study_date ?? null,
@@ -51,5 +55,6 @@ export async function caseInfo(base: string, study: string, series: string): Pro
     modality: one?.modality ?? null,
     series_number: one?.number ?? null,
     series_description: one?.description ?? null,
+    warnings: [...(summary.warnings ?? []), ...(one?.warnings ?? [])],
   };
 }

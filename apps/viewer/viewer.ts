@@ -328,7 +328,7 @@ class GridViewer implements Viewer, CellHost {
       tool: this.tool,
       layout: this.layoutName,
       active: this.active,
-      warnings: series?.header?.warnings ?? [],
+      warnings: cell.warnings(),
       presets: presetsOf(modality).map(({ id, zh, en }) => ({ id, label: this.language === 'zh' ? zh : en })),
     };
   }

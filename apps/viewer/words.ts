@@ -54,19 +54,17 @@ export function say(word: Word, language: Language): string {
 /** Warnings of a series (codes of the node) in words; an unknown code is shown as it is rather than hidden. */
 const WARNINGS: Record<string, readonly [string, string]> = {
   tilt: ['机架倾斜：不可直接重建', 'Gantry tilt: not for direct reconstruction'],
-  sheared: ['机架倾斜：不可直接重建', 'Gantry tilt: not for direct reconstruction'],
   irregular_spacing: ['层间距不均匀', 'Uneven slice spacing'],
-  uneven_spacing: ['层间距不均匀', 'Uneven slice spacing'],
-  gap: ['层面缺失', 'Slices are missing'],
-  missing_slices: ['层面缺失', 'Slices are missing'],
+  gaps: ['层面之间有间隙', 'Gaps between slices'],
   duplicate_positions: ['同一位置有多幅图像（多期相）', 'Several images at one position (phases)'],
   mixed_orientation: ['序列内方向不一致', 'Orientations differ within the series'],
-  mixed_size: ['序列内图像大小不一致', 'Image sizes differ within the series'],
+  mixed_sizes: ['序列内图像大小不一致', 'Image sizes differ within the series'],
   mixed_spacing: ['序列内像素间距不一致', 'Pixel spacing differs within the series'],
-  no_spacing: ['无像素间距，长度以像素表示', 'No pixel spacing: lengths are in pixels'],
-  no_position: ['无位置信息，按图像号排序', 'No positions: sorted by image number'],
+  no_spacing: ['无像素间距：长度以像素表示', 'No pixel spacing: lengths are in pixels'],
+  region_outside: ['图像校准后被裁剪或缩放：不显示毫米', 'Picture cut or shrunk after calibration: no mm'],
+  unshowable_objects: ['部分对象无法显示，请下载原文件', 'Some objects cannot be shown: download the originals'],
+  patients_differ: ['该检查含不同患者的图像，请核对', 'This study holds images of different patients: check'],
   lossy: ['有损压缩', 'Lossy compression'],
-  undecodable: ['部分图像无法解码', 'Some images cannot be decoded'],
 };
 
 export function warningText(code: string, language: Language): string {

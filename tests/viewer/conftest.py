@@ -108,6 +108,12 @@ class Bench:
     def text(self, selector: str) -> str:
         return "\n".join([text or "" for text in self.page.locator(selector).all_text_contents()])
 
+    def wait_text(self, selector: str, part: str, seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while part not in self.text(selector):
+            assert time.monotonic() < end, f"{part!r} did not appear in {selector}: {self.text(selector)!r}"
+            time.sleep(0.05)
+
 
 @pytest.fixture
 def bench(browser: Browser, server: ViewerServer) -> Iterator[Bench]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from .streams import Stream
 
 ROOT = Path(__file__).resolve().parents[2]
-CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data:; style-src 'self'"
+CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; style-src 'self'"
 PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>viewer</title>
 <link rel="stylesheet" href="/page.css"><link rel="icon" href="data:,">
 <script type="application/json" id="desk-config">{config}</script>
@@ -61,6 +61,7 @@ class ViewerServer:
         self.pause: dict[str, float] = {}
         self.cut: dict[str, int] = {}
         self.problems: dict[str, int] = {}
+        self.cuts: dict[str, int] = {}
         self.asked: list[str] = []
         self.outside: list[str] = []
         handler = type("Handler", (_Handler,), {"owner": self})
@@ -143,9 +144,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/x-series-stream")
         self.send_header("Content-Length", str(sum(len(part) for part in parts)))
         self.end_headers()
+        # A cut counted below 0 happens once; a positive one every time.
         stop = self.owner.cut.get(name)
+        if stop is not None and stop < 0:
+            stop = -stop
+            del self.owner.cut[name]
         for number, part in enumerate(parts):
             if stop is not None and number == stop:
+                time.sleep(0.3)
+                self.owner.cuts[name] = self.owner.cuts.get(name, 0) + 1
                 self.close_connection = True
                 self.wfile.write(part[: len(part) // 2])
                 return

@@ -16,6 +16,8 @@ export class LengthTool extends CornerstoneLength {
   constructor(props: Types.PublicToolProps = {}) {
     super({ ...props, configuration: { ...props.configuration, getTextLines: linesOf } });
     recordOrigin(this);
+    // Cornerstone computes at most every 100 ms while dragging and could leave the last but one value on the image.
+    this._throttledCalculateCachedStats = this._calculateCachedStats;
   }
 
   override _calculateCachedStats(annotation: Types.Annotation): Record<string, LengthStats> {
