@@ -19,6 +19,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from dicom_node.client import NodeClient
+from pipelines.following import reason_of
 from pipelines.mart.access import Door
 from pipelines.mart.app import Service, build
 from pipelines.mart.following import MartFollower
@@ -85,7 +86,16 @@ def rebuild(settings: Settings, store: MartStore) -> int:
     for follower in followers_of(settings, store):
         follower.rebuild()
         while not (follower.caught_up.is_set() or stop.is_set()):
-            follower.step()
+            try:
+                follower.step()
+            except Exception as error:
+                log.warning("mart.rebuild_failed", feed=follower.name, reason=reason_of(error))
+                sys.stderr.write(
+                    f"读取 {follower.name} 事件流失败,重建未完成;请确认其服务在运行后重试,或直接启动统计库,它会接着读取 / "
+                    f"the {follower.name} feed could not be read: check that its service runs and repeat, or start the mart\n"
+                )
+                store.close()
+                return 1
         log.info("mart.rebuilt", feed=follower.name, seq=store.position(follower.name))
     store.close()
     return 1 if stop.is_set() else 0

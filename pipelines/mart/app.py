@@ -156,9 +156,9 @@ def _routes(service: Service) -> APIRouter:
         filters = asked.filters()
         with service.asking() as (connection, at):
             rows = figures.overview(connection, reader.scope, filters)
-        return answers.answer(
-            request, "overview", rows, {"definition": definitions.overview(service.zone), "filters": filters.shown(), **at}
-        )
+        words = definitions.overview(service.zone)
+        about = {"definition": definitions.joined(*words.values()), "definitions": words, "filters": filters.shown(), **at}
+        return answers.answer(request, "overview", rows, about)
 
     @router.get("/exams")
     def exams(request: Request, reader: Known, asked: Annotated[AskedRows, Query()]) -> Response:

@@ -68,7 +68,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
 def house(tmp_path: Path) -> Iterator[House]:
     own = House(tmp_path, take_free_port)
     try:
-        own.bootstrap()
+        own.bootstrap({})  # hashing passwords takes seconds, and nobody logs in here
         own.start("ris")
         yield own
     finally:

@@ -35,7 +35,11 @@ PEOPLE = {
     "both": [("administrator", "H01"), ("radiologist", "CENTRE")],
     "leaver": [("administrator", "CENTRE")],
 }
-HOSPITALS = {"CENTRE": ("诊断中心", "Centre", "centre"), "H01": ("第一医院", "First Hospital", "hospital"), "H02": ("第二医院", "Second Hospital", "hospital")}
+HOSPITALS = {
+    "CENTRE": ("诊断中心", "Centre", "centre"),
+    "H01": ("第一医院", "First Hospital", "hospital"),
+    "H02": ("第二医院", "Second Hospital", "hospital"),
+}
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20.0, says: Callable[[], str] = str) -> Any:
@@ -70,10 +74,14 @@ class House:
         public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         (self.folder / "public.pem").write_bytes(public)
         self.secrets = {name: secrets.token_hex(16) for name in SERVICES}
-        (self.folder / "services.json").write_text(json.dumps({name: hashlib.sha256(value.encode()).hexdigest() for name, value in self.secrets.items()}))
+        (self.folder / "services.json").write_text(
+            json.dumps({name: hashlib.sha256(value.encode()).hexdigest() for name, value in self.secrets.items()})
+        )
         for name, value in self.secrets.items():
             (self.folder / f"{name}.secret").write_text(value)
-        (self.folder / "devices.json").write_text(json.dumps([{"aet": code, "institution": code, "may": ["echo", "store", "find"]} for code in ("H01", "H02")]))
+        (self.folder / "devices.json").write_text(
+            json.dumps([{"aet": code, "institution": code, "may": ["echo", "store", "find"]} for code in ("H01", "H02")])
+        )
         self.ports = {name: self.port() for name in ("ris", "node", "dicom", "mart", "away")}
 
     # -- processes -----------------------------------------------------------------------------------------------------------
@@ -155,13 +163,18 @@ class House:
         path = self.folder / f"{name}.log"
         return path.read_text() if path.exists() else ""
 
-    def bootstrap(self) -> None:
+    def bootstrap(self, people: dict[str, list[tuple[str, str]]] = PEOPLE) -> None:
         """Institutions and accounts, through ris' own command."""
         given = {
             "institutions": [{"code": code, "name": zh, "name_en": en, "kind": kind} for code, (zh, en, kind) in HOSPITALS.items()],
             "accounts": [
-                {"username": name, "name": name, "password": PASSWORD, "assignments": [{"role": role, "institution": place} for role, place in roles]}
-                for name, roles in PEOPLE.items()
+                {
+                    "username": name,
+                    "name": name,
+                    "password": PASSWORD,
+                    "assignments": [{"role": role, "institution": place} for role, place in roles],
+                }
+                for name, roles in people.items()
             ],
         }
         (self.folder / "bootstrap.json").write_text(json.dumps(given))
@@ -171,6 +184,11 @@ class House:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
 
+    @staticmethod
+    def people() -> dict[str, list[tuple[str, str]]]:
+        """Username → (role, institution)."""
+        return dict(PEOPLE)
+
     # -- people --------------------------------------------------------------------------------------------------------------
 
     def service(self, name: str) -> dict[str, str]:
@@ -178,7 +196,9 @@ class House:
 
     def login(self, username: str, *, fresh: bool = False) -> str:
         if fresh or username not in self.cookies:
-            answer = httpx.post(f"{self.ris}/internal/login", json={"username": username, "password": PASSWORD}, headers=self.service("hub"), timeout=20)
+            answer = httpx.post(
+                f"{self.ris}/internal/login", json={"username": username, "password": PASSWORD}, headers=self.service("hub"), timeout=20
+            )
             assert answer.status_code == 200, answer.text
             self.cookies[username] = answer.json()["ticket"]
         return self.cookies[username]
@@ -192,7 +212,7 @@ class House:
     def ask(self, username: str | None, path: str, **params: Any) -> httpx.Response:
         """A question to the mart as a browser asks it."""
         headers = {"Cookie": f"hub-ticket={self.login(username)}"} if username else {}
-        return httpx.get(f"{self.mart}{path}", params=params, headers=headers, timeout=20)
+        return httpx.get(f"{self.mart}{path}", params=params or None, headers=headers, timeout=20)
 
     def service_ticket(self, name: str) -> str:
         answer = httpx.post(f"{self.ris}/internal/service-ticket", headers=self.service(name), timeout=10)
@@ -214,7 +234,9 @@ class House:
         made = self.call("writer", "POST", "/reports", json={"exam_ids": [exam_id]})
         words = {"findings": "双肺纹理清晰。", "impression": "未见异常。", "positive": positive}
         sent = {"action": "submit", "version": made["version"], **words}
-        done = self.call("writer", "POST", f"/reports/{made['id']}/transitions", json=sent, headers={"Idempotency-Key": secrets.token_hex(8)})
+        done = self.call(
+            "writer", "POST", f"/reports/{made['id']}/transitions", json=sent, headers={"Idempotency-Key": secrets.token_hex(8)}
+        )
         if sign:
             self.act(made["id"], "sign", done["version"])
         return int(made["id"])
@@ -230,7 +252,8 @@ class House:
         """A ticket of our own making; by default signed with the real key and good for the whole centre."""
         now = time.time()
         whole = {
-            "iss": "ris", "aud": "hub", "iat": now, "exp": now + 60, "jti": secrets.token_hex(6), "kind": "kernel", "sub": "admin", "name": "", "sid": "s",
+            "iss": "ris", "aud": "hub", "iat": now, "exp": now + 60, "jti": secrets.token_hex(6), "kind": "kernel",
+            "sub": "admin", "name": "", "sid": "s",
             "assignments": [{"role": "administrator", "institution": "CENTRE"}], "operations": ["statistics.view"], "institutions": ["*"],
         }  # fmt: skip
         return jwt.encode(whole | claims, key or self.private, algorithm="EdDSA")
@@ -245,7 +268,9 @@ class House:
         rows: list[dict[str, Any]] = []
         headers = {"Authorization": f"Bearer {self.service_ticket('mart')}"}
         while True:
-            page = httpx.get(f"{self.ris}/api/v1/feed", params={"since": rows[-1]["seq"] if rows else 0, "limit": 500}, headers=headers, timeout=20).json()
+            page = httpx.get(
+                f"{self.ris}/api/v1/feed", params={"since": rows[-1]["seq"] if rows else 0, "limit": 500}, headers=headers, timeout=20
+            ).json()
             if not page["rows"]:
                 return rows
             rows += page["rows"]

@@ -42,7 +42,16 @@ class FrontHouse(House):
         }
         proxy = [
             *("node", str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"), "--ip", "127.0.0.1"),
-            *("--port", str(self.ports["proxy"]), "--api-ip", "127.0.0.1", "--api-port", str(self.ports["proxy-api"]), "--log-level", "error"),
+            *(
+                "--port",
+                str(self.ports["proxy"]),
+                "--api-ip",
+                "127.0.0.1",
+                "--api-port",
+                str(self.ports["proxy-api"]),
+                "--log-level",
+                "error",
+            ),
         ]
         for name, command, environment in (
             ("zygote", [sys.executable, "-m", "hub_config.pages.zygote"], pages),

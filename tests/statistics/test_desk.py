@@ -113,7 +113,10 @@ def test_changes_compare_with_something_or_say_nothing() -> None:
 
 def test_two_hospitals_of_one_name_keep_their_bars_and_long_names_fit() -> None:
     frame = pd.DataFrame(
-        [{"key": code, "name": "人民医院", "name_en": "People's Hospital", "exams": 3, "signed": 1, "waiting": 2} for code in ("H07", "H08")]
+        [
+            {"key": code, "name": "人民医院", "name_en": "People's Hospital", "exams": 3, "signed": 1, "waiting": 2}
+            for code in ("H07", "H08")
+        ]
     )
     figure = charts.institutions(frame, "zh", "light").to_dict()
     assert len(set(figure["layout"]["yaxis"]["ticktext"])) == 2
