@@ -4,6 +4,7 @@ import vtkColorTransferFunction from '@kitware/vtk.js/Rendering/Core/ColorTransf
 import { Camera } from './camera';
 import type { CaseInfo, CornerLayout } from './corners';
 import { start, type ToolGroup } from './engine';
+import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
 import { addSource, imageIdOf } from './loader';
 import { valueUnit } from './measure';
@@ -311,7 +312,7 @@ export class Cell implements ToolCell {
     property.setUseLookupTableScalarRange(true);
   }
 
-  currentFrame(): import('./frame').Frame | null {
+  currentFrame(): Frame | null {
     const index = this.positions[this.shownAt];
     return this.series?.header && index !== undefined ? this.series.frame(index) : null;
   }

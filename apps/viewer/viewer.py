@@ -31,7 +31,8 @@ async function render({ model, el }) {
     const zh = model.get("lang") !== "en";
     const words = document.createElement("p");
     words.setAttribute("role", "alert");
-    words.textContent = (zh ? "影像模块载入失败，请刷新页面：" : "The image module could not be loaded; reload the page: ") + problem.message;
+    const said = zh ? "影像模块载入失败，请刷新页面：" : "The image module could not be loaded; reload the page: ";
+    words.textContent = said + problem.message;
     el.append(words);
     return () => words.remove();
   }

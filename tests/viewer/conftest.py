@@ -59,9 +59,8 @@ class Bench:
                 return value
             if time.monotonic() > end:
                 state = self.run("typeof bench === 'object' ? Object.values(bench.viewers).map(v => v.state()) : null")
-                raise AssertionError(
-                    f"not within {seconds} s: {expression}; state {state}; errors {self.errors}; notice {self.page.locator('.px-notice').all_inner_texts()}"
-                )
+                notices = self.page.locator(".px-notice").all_inner_texts()
+                raise AssertionError(f"not within {seconds} s: {expression}; state {state}; errors {self.errors}; notices {notices}")
             time.sleep(0.02)
 
     def mount(self, name: str = "a", **options: Any) -> None:
@@ -124,6 +123,7 @@ def bench(browser: Browser, server: ViewerServer) -> Iterator[Bench]:
     context.close()
     for kept in (server.streams, server.pause, server.cut, server.problems):
         kept.clear()
+    server.node = None
     assert errors == []
     assert outside == [], "a request left the machine"
 

@@ -163,15 +163,15 @@ def test_automatic_window_when_the_header_has_none(bench: Bench) -> None:
 
 @pytest.mark.clause("V-8")
 @pytest.mark.parametrize(
-    ("folder", "pattern", "name", "expected"),
+    ("folder", "name", "expected"),
     [
-        ("ct-chest-ffs", "slice-*.dcm", "slice-011.dcm", 281),
-        ("ct-head-tilt", "slice-*.dcm", "slice-015.dcm", 14),
-        ("ct-abdomen-arterial", "slice-*.dcm", "slice-005.dcm", 112),
+        ("ct-chest-ffs", "slice-011.dcm", 281),
+        ("ct-head-tilt", "slice-015.dcm", 14),
+        ("ct-abdomen-arterial", "slice-005.dcm", 112),
     ],
 )
-def test_probe_on_every_slice(bench: Bench, corpus: Path, folder: str, pattern: str, name: str, expected: int) -> None:
-    paths = sorted((corpus / folder).glob(pattern))
+def test_probe_on_every_slice(bench: Bench, corpus: Path, folder: str, name: str, expected: int) -> None:
+    paths = sorted((corpus / folder).glob("slice-*.dcm"))
     bench.mount()
     bench.show(stream_of_files(paths))
     rng = np.random.default_rng(3)
