@@ -19,7 +19,7 @@ export const say = t({
   tags: { zh: '标签', en: 'Tags' },
   tags_hint: { zh: '用逗号或空格分开', en: 'separated by commas or spaces' },
   required: { zh: '请填写此项', en: 'Please fill this in' },
-  by: { zh: '{name} 更新于 {at}', en: 'Updated by {name}, {at}' },
+  by: { zh: '作者 {name} · 更新于 {at}', en: 'Author {name} · updated {at}' },
   choose: { zh: '请在左侧选择一个条目', en: 'Choose an entry on the left' },
   choose_hint: { zh: '可用 ↑ ↓ 选择，Enter 打开；Ctrl+K 搜索。', en: 'Use ↑ ↓ and Enter; Ctrl+K to search.' },
   empty: { zh: '知识库还没有条目', en: 'The knowledge base has no entries yet' },

@@ -80,6 +80,7 @@ def institutions(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             orientation="h",
             text=[f"{count:,}" for count in frame["exams"]],
             textposition="outside",
+            constraintext="none",
             cliponaxis=False,
             textangle=0,
             customdata=[
@@ -104,6 +105,7 @@ def modalities(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             y=frame["exams"].tolist(),
             text=[f"{count:,}" for count in frame["exams"]],
             textposition="outside",
+            constraintext="none",
             cliponaxis=False,
             textangle=0,
             customdata=[
@@ -165,6 +167,7 @@ def turnaround(frame: pd.DataFrame, lang: Lang, theme: Theme) -> Any:
             name=say(title, lang),
             text=["" if pd.isna(value) else f"{value:,.1f}" for value in values],
             textposition="outside",
+            constraintext="none",
             cliponaxis=False,
             textangle=0,
             customdata=[
