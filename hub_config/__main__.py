@@ -12,9 +12,9 @@ import os
 import signal
 import sys
 
-from hub_config.places import AlreadyRunning, check_public_ports, prepare_folders, take_lock
+from hub_config.places import AlreadyRunningError, check_public_ports, prepare_folders, take_lock
 from hub_config.process import become_subreaper, die_with_parent, end_orphans
-from hub_config.settings import SettingsFault, read_settings
+from hub_config.settings import SettingsError, read_settings
 
 USAGE = "用法 / usage: python -m hub_config run"
 
@@ -24,8 +24,8 @@ def _run() -> int:
     prepare_folders(settings.data_dir)
     try:
         lock = take_lock(settings.data_dir)
-    except AlreadyRunning as holder:
-        raise SettingsFault(
+    except AlreadyRunningError as holder:
+        raise SettingsError(
             f"{settings.data_dir} 已有一个系统在运行（进程 {holder}），未做任何改动；请先停止它或另设 DATA_DIR"
             f" / a hub already runs on {settings.data_dir} (process {holder}); nothing was changed: stop it first, or set another DATA_DIR"
         ) from holder
@@ -41,7 +41,7 @@ def _run() -> int:
         code = 1
         try:
             code = run_tree(settings)
-        except SettingsFault as fault:
+        except SettingsError as fault:
             print(fault, file=sys.stderr)  # noqa: T201
         finally:
             with contextlib.suppress(OSError, ValueError):
@@ -70,7 +70,7 @@ def main() -> int:
         return 2
     try:
         return _run()
-    except SettingsFault as fault:
+    except SettingsError as fault:
         print(fault, file=sys.stderr)  # noqa: T201
         return 1
 

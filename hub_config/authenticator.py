@@ -1,9 +1,11 @@
 """The Hub's authenticator: accounts, passwords and rights are the records service's; the Hub keeps only who is logged in.
 
-Each login is one session of ris. Its refresh secret lies in the user's encrypted auth_state under the Hub's session id, so that two browsers
-of one user have a session each and end it each on its own.
+Each login is one session of ris. Its refresh secret lies in the user's encrypted auth_state under the Hub's session id, so that
+two browsers of one user have a session each and end it each on its own.
 """
 
+# mypy: disable-error-code="no-untyped-call"
+# JupyterHub has no type hints.
 from __future__ import annotations
 
 import os
@@ -12,7 +14,7 @@ from typing import Any
 
 from jupyterhub.auth import Authenticator
 
-from hub_config.records_login import RecordsLogin, RecordsUnreachable, Refusal, Session
+from hub_config.records_login import RecordsLogin, RecordsUnreachableError, Refusal, Session
 
 NAME_LENGTH = 64
 PASSWORD_LENGTH = 256
@@ -41,7 +43,7 @@ class RecordsAuthenticator(Authenticator):
         self.reconcile_auth_state_hook = merge_sessions
 
     def normalize_username(self, username: str) -> str:
-        """ris' spelling is the spelling: no folding that could make two accounts one."""
+        """The records' spelling is the spelling: no folding that could make two accounts one."""
         return username
 
     def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
@@ -62,8 +64,8 @@ class RecordsAuthenticator(Authenticator):
             return None
         try:
             answer = await self.records.login(username, password)
-        except RecordsUnreachable as fault:
-            self.log.error("login: the records service is not reachable: %s", fault)
+        except RecordsUnreachableError as fault:
+            self.log.warning("login: the records service is not reachable: %s", fault)
             handler.refusal = Refusal("login.unreachable", {})
             return None
         if isinstance(answer, Refusal):
@@ -79,7 +81,7 @@ class RecordsAuthenticator(Authenticator):
             if not await self.records.is_active(user.name):
                 self.fresh.pop(user.name, None)
                 return False
-        except RecordsUnreachable as fault:
+        except RecordsUnreachableError as fault:
             self.log.warning("records service not reachable, login of %s not checked: %s", user.name, fault)
             return True  # the Hub alone opens nothing: every ticket is made by ris
         if handler is None or getattr(handler, "_token_authenticated", False):

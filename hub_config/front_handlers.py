@@ -1,5 +1,7 @@
 """The Hub's own pages: login, logout, ticket, tokens, and nothing else of JupyterHub's user interface."""
 
+# mypy: disable-error-code="no-untyped-call"
+# JupyterHub has no type hints.
 from __future__ import annotations
 
 import asyncio
@@ -15,7 +17,7 @@ from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.utils import maybe_future
 from tornado import web
 
-from hub_config.records_login import RecordsUnreachable, Refusal, Session
+from hub_config.records_login import RecordsUnreachableError, Refusal, Session
 from hub_config.settings import ROOT
 from hub_config.words import Language, choose_language, word
 
@@ -234,8 +236,8 @@ class Ticket(FrontPage):
             secret = await authenticator.refresh_secret(user, session_id)
             try:
                 answer = await authenticator.records.refresh(secret) if secret else None
-            except RecordsUnreachable as fault:
-                self.log.error("ticket: the records service is not reachable: %s", fault)
+            except RecordsUnreachableError as fault:
+                self.log.warning("ticket: the records service is not reachable: %s", fault)
                 raise web.HTTPError(503) from fault
             if isinstance(answer, Session) and answer.refresh != secret:
                 await authenticator.keep_session(user, session_id, answer)
@@ -274,8 +276,8 @@ class Logout(FrontPage):
             if secret:
                 try:
                     await self.authenticator.records.logout(secret)
-                except RecordsUnreachable as fault:
-                    self.log.error("logout: the records service is not reachable: %s", fault)
+                except RecordsUnreachableError as fault:
+                    self.log.warning("logout: the records service is not reachable: %s", fault)
                     out = "late"
             await self.authenticator.keep_session(user, session_id, None)
             self.log.info("User logged out: %s", user.name)

@@ -13,7 +13,7 @@ from traitlets.config import get_config
 
 from hub_config.authenticator import RecordsAuthenticator
 
-c: Any = get_config()  # type: ignore[no-untyped-call]
+c: Any = get_config()
 
 here = Path(__file__).resolve().parent
 secrets = Path(os.environ["FRONT_SECRETS"])
@@ -100,7 +100,8 @@ c.JupyterHub.tornado_settings = {
     "xsrf_cookie_kwargs": {"samesite": "Lax", "secure": secure, "httponly": False},
 }
 
-# A login form has a few hundred bytes: nobody may fill the memory before he is known (stock: 100 MB). Up to here the login page answers in words.
+# A login form has a few hundred bytes: nobody may fill the memory before he is known (stock: 100 MB).
+# Up to here the login page answers in words.
 HTTPServer.configure(None, max_body_size=16 * 1024 * 1024)
 
 # --- logs -------------------------------------------------------------------------------------------------------------------------------

@@ -81,9 +81,7 @@ def ensure_secrets(data_dir: Path) -> SecretFiles:
         key = Ed25519PrivateKey.generate()
         write_private(
             files.ticket_private,
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ).decode(),
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode(),
         )
     private = serialization.load_pem_private_key(files.ticket_private.read_bytes(), password=None)
     public = private.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()

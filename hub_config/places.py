@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import IO
 
-from hub_config.settings import Settings, SettingsFault
+from hub_config.settings import Settings, SettingsError
 
 FOLDERS = ("secrets", "ris", "node", "mart", "followers", "hub", "pages", "logs", "run")
 
@@ -17,7 +17,7 @@ PRIVATE_PORTS = range(20000, 32000)
 """Below Linux's ephemeral range, so that no outgoing connection takes a service's port while it restarts."""
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunningError(Exception):
     """Another hub works in this data folder."""
 
 
@@ -29,11 +29,11 @@ def prepare_folders(data_dir: Path) -> None:
         for name in FOLDERS:
             (data_dir / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as fault:
-        raise SettingsFault(f"数据目录不可用 / cannot use DATA_DIR {data_dir}: {fault.strerror}") from fault
+        raise SettingsError(f"数据目录不可用 / cannot use DATA_DIR {data_dir}: {fault.strerror}") from fault
 
 
 def take_lock(data_dir: Path) -> IO[str]:
-    """Hold `run/lock` for the life of this process (flock, so the kernel frees it whatever happens); `AlreadyRunning` otherwise."""
+    """Hold `run/lock` for the life of this process (flock, so the kernel frees it whatever happens); `AlreadyRunningError` otherwise."""
     file = (data_dir / "run" / "lock").open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,7 +41,7 @@ def take_lock(data_dir: Path) -> IO[str]:
         file.seek(0)
         holder = file.read().strip() or "?"
         file.close()
-        raise AlreadyRunning(holder) from fault
+        raise AlreadyRunningError(holder) from fault
     file.seek(0)
     file.truncate()
     file.write(str(os.getpid()))
@@ -63,14 +63,14 @@ def port_is_free(host: str, port: int) -> OSError | None:
 
 
 def check_public_ports(settings: Settings) -> None:
-    """`SettingsFault` with one clear line when a public port is taken or not allowed."""
+    """`SettingsError` with one clear line when a public port is taken or not allowed."""
     for name, host, port in (
         ("HUB_PORT", settings.hub_host, settings.hub_port),
         ("DICOM_PORT", settings.dicom_host, settings.dicom_port),
     ):
         fault = port_is_free(host, port)
         if fault is not None:
-            raise SettingsFault(
+            raise SettingsError(
                 f"{name} {port} 端口不可用（{host}）：请换一个端口，例如 {name}={port + 1} make run"
                 f" / {name} {port} on {host} cannot be used ({fault.strerror}): choose another, e.g. {name}={port + 1} make run"
             )
@@ -83,7 +83,7 @@ def choose_private_ports(names: list[str]) -> dict[str, int]:
     for name in names:
         while True:
             if not candidates:
-                raise SettingsFault("没有空闲的本机端口 / no free local port between 20000 and 31999")
+                raise SettingsError("没有空闲的本机端口 / no free local port between 20000 and 31999")
             port = candidates.pop()
             if port_is_free("127.0.0.1", port) is None:
                 chosen[name] = port

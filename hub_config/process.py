@@ -47,11 +47,10 @@ def die_with_parent(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
 def children_of(pid: int) -> list[int]:
     """Process ids whose parent is `pid`, zombies included."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{entry}/stat", "rb") as file:
-                if int(file.read().rpartition(b")")[2].split()[1]) == pid:
-                    found.append(int(entry))
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if int((entry / "stat").read_bytes().rpartition(b")")[2].split()[1]) == pid:
+                found.append(int(entry.name))
     return found
 
 
@@ -167,11 +166,11 @@ class Supervised:
         self.pid = child.pid
         self._started()
         loop.add_reader(reading, self._drain, reading)
-        ended = loop.create_future()
+        ended = asyncio.Event()
         watch = os.pidfd_open(child.pid)
-        loop.add_reader(watch, lambda: ended.done() or ended.set_result(None))
+        loop.add_reader(watch, ended.set)
         try:
-            await ended
+            await ended.wait()
         finally:
             loop.remove_reader(watch)
             os.close(watch)

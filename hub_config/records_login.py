@@ -32,7 +32,7 @@ class Refusal:
     values: dict[str, object]
 
 
-class RecordsUnreachable(Exception):
+class RecordsUnreachableError(Exception):
     """The records service does not answer; nothing is known about the account."""
 
 
@@ -56,15 +56,15 @@ class RecordsLogin:
                 answer = await self._client.post(f"/internal/{path}", json=body)
             except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError) as fault:
                 if left == 0:
-                    raise RecordsUnreachable(str(fault)) from fault
+                    raise RecordsUnreachableError(str(fault)) from fault
                 await asyncio.sleep(0.4)
                 continue
             except httpx.HTTPError as fault:
-                raise RecordsUnreachable(type(fault).__name__) from fault
+                raise RecordsUnreachableError(type(fault).__name__) from fault
             if answer.status_code >= 500:
-                raise RecordsUnreachable(f"HTTP {answer.status_code}")
+                raise RecordsUnreachableError(f"HTTP {answer.status_code}")
             return answer
-        raise RecordsUnreachable(path)
+        raise RecordsUnreachableError(path)
 
     async def login(self, username: str, password: str) -> Session | Refusal:
         """Check name and password."""
@@ -78,13 +78,13 @@ class RecordsLogin:
         """End a session: all its tickets are dead from now on."""
         answer = await self._post("logout", {"refresh": refresh}, tries=3)
         if answer.status_code not in {200, 204, 401, 404}:  # the last two: it had ended already
-            raise RecordsUnreachable(f"HTTP {answer.status_code}")
+            raise RecordsUnreachableError(f"HTTP {answer.status_code}")
 
     async def is_active(self, username: str) -> bool:
         """Whether the account exists and is not disabled."""
         answer = await self._post("active", {"usernames": [username]}, tries=2)
         if answer.status_code != 200:
-            raise RecordsUnreachable(f"HTTP {answer.status_code}")
+            raise RecordsUnreachableError(f"HTTP {answer.status_code}")
         return bool(answer.json().get(username, False))
 
 
@@ -103,7 +103,7 @@ def _session_or_refusal(answer: httpx.Response) -> Session | Refusal:
         return Refusal(code, {})
     if answer.status_code in {401, 403, 422}:
         return Refusal("login.wrong", {})
-    raise RecordsUnreachable(f"HTTP {answer.status_code}")
+    raise RecordsUnreachableError(f"HTTP {answer.status_code}")
 
 
 def _minutes_until(until: str) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub_config.keys import SecretFiles, write_private
-from hub_config.settings import ROOT, Settings, SettingsFault
+from hub_config.settings import ROOT, Settings, SettingsError
 
 PRIVATE_PORT_NAMES = ["ris", "images", "mart", "pages", "hub", "proxy-api"]
 
@@ -33,8 +33,6 @@ class Process:
     """Without HTTP: exists when the program can work."""
     first: bool = False
     """Started before the demo is prepared and before the public port opens."""
-    stop_seconds: float = 7.0
-    """How long it may take after SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def find_node() -> str:
     """Path of a Node ≥ 20: the one that set-up put into the virtual environment, else the machine's."""
     name = shutil.which("node", path=os.pathsep.join([str(Path(sys.prefix) / "node" / "bin"), os.environ.get("PATH", os.defpath)]))
     if name is None:
-        raise SettingsFault("缺少 Node.js，请运行 make setup / Node.js is missing: run make setup")
+        raise SettingsError("缺少 Node.js，请运行 make setup / Node.js is missing: run make setup")
     return name
 
 
@@ -171,9 +169,7 @@ def _page_addresses(plan: Plan) -> dict[str, str]:
 
 def _zygote(plan: Plan) -> Process:
     environment = common_environment(plan.settings) | _kernel_places(plan) | _page_addresses(plan) | {"OPENBLAS_NUM_THREADS": "1"}
-    return Process(
-        "zygote", _python("hub_config.pages.zygote"), environment, ready_file=plan.data / "run" / "zygote.sock", first=True
-    )
+    return Process("zygote", _python("hub_config.pages.zygote"), environment, ready_file=plan.data / "run" / "zygote.sock", first=True)
 
 
 def _pages(plan: Plan) -> Process:

@@ -22,7 +22,7 @@ OWN_PREFIXES = ("HUB_", "DICOM_")
 FOREIGN_NAMES = frozenset({"HUB_SETTINGS", "HUB_CORPUS"})
 
 
-class SettingsFault(Exception):
+class SettingsError(Exception):
     """A setting is wrong; the text says which one, why, and what to do (zh first)."""
 
 
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings from environment and settings file; `SettingsFault` names every wrong one."""
+    """The settings from environment and settings file; `SettingsError` names every wrong one."""
     environment = os.environ if environment is None else environment
     names = set(Settings.model_fields)
     values: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         try:
             values.update(tomllib.loads(Path(file).read_text(encoding="utf-8")))
         except (OSError, ValueError) as fault:
-            raise SettingsFault(f"设置文件无法读取：{file}（{fault}）/ cannot read the settings file {file}: {fault}") from fault
+            raise SettingsError(f"设置文件无法读取：{file}（{fault}）/ cannot read the settings file {file}: {fault}") from fault
     known = {name.upper(): name for name in names}
     for name, value in environment.items():
         if name in known:
@@ -113,7 +113,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
                 values[known[name]] = value
         elif name.startswith(OWN_PREFIXES) and name not in FOREIGN_NAMES:
             wanted = ", ".join(sorted(known))
-            raise SettingsFault(f"未知设置 {name}；可用的设置 / unknown setting {name}; known ones: {wanted}")
+            raise SettingsError(f"未知设置 {name}；可用的设置 / unknown setting {name}; known ones: {wanted}")
     try:
         return Settings(**values)
     except ValidationError as fault:
@@ -121,4 +121,4 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         for error in fault.errors():
             where = ".".join(str(part) for part in error["loc"]).upper() or "设置 / settings"
             lines.append(f"{where}: {error['msg'].removeprefix('Value error, ')}")
-        raise SettingsFault("设置有误 / wrong settings: " + "; ".join(lines)) from fault
+        raise SettingsError("设置有误 / wrong settings: " + "; ".join(lines)) from fault

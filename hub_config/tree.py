@@ -30,10 +30,12 @@ from hub_config.services import (
     records_environment,
     write_routes,
 )
-from hub_config.settings import ROOT, Settings, SettingsFault
+from hub_config.settings import ROOT, Settings, SettingsError
 
 START_SECONDS = 300.0
-STOP_SECONDS = 9.0
+ASKING_SECONDS = 5.5
+SERVING_SECONDS = 3.5
+"""What the two stages of stopping may take before SIGKILL."""
 
 
 def say(line: str) -> None:
@@ -42,7 +44,7 @@ def say(line: str) -> None:
         print(time.strftime("%H:%M:%S"), line, flush=True)  # noqa: T201 - this is the program's output
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Somebody asked to stop while the hub was starting."""
 
 
@@ -79,9 +81,9 @@ class Tree:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._asked_to_stop.wait(), 5)
                 self._reap()
-        except Stopped:
+        except StoppedError:
             became_ready = True
-        except SettingsFault as fault:
+        except SettingsError as fault:
             say(str(fault))
         finally:
             await self._stop()
@@ -122,7 +124,7 @@ class Tree:
         write_private(self.plan.data / "run" / "processes.json", json.dumps({"supervisor": os.getpid()} | ids))
 
     async def _wait_ready(self, pages: dict[str, str], began: float, *, silent: bool = False) -> None:
-        """Poll until every page answers 200; says each arrival; `SettingsFault` names what is missing after five minutes."""
+        """Poll until every page answers 200; says each arrival; `SettingsError` names what is missing after five minutes."""
         waiting = dict(pages)
         trust_nobody_else = ssl.create_default_context()
         trust_nobody_else.check_hostname = False  # our own port, by number
@@ -130,7 +132,7 @@ class Tree:
         async with httpx.AsyncClient(verify=trust_nobody_else, timeout=5, trust_env=False) as client:
             while waiting:
                 if self._asked_to_stop.is_set():
-                    raise Stopped
+                    raise StoppedError
                 for url, name in list(waiting.items()):
                     with contextlib.suppress(httpx.HTTPError):
                         if (await client.get(url)).status_code == 200:
@@ -139,7 +141,7 @@ class Tree:
                                 say(f"  {name}: 就绪 / ready ({time.monotonic() - began:.1f} s)")
                 if waiting and time.monotonic() - began > START_SECONDS:
                     names = ", ".join(sorted(waiting.values()))
-                    raise SettingsFault(
+                    raise SettingsError(
                         f"启动失败：{names} 没有就绪，请看 {self.plan.data / 'logs'} / {names} did not become ready: see the logs there"
                     )
                 await asyncio.sleep(0.1)
@@ -183,15 +185,15 @@ class Tree:
         if not work.done():
             work.cancel()
             await asyncio.wait([work])
-            raise Stopped
+            raise StoppedError
         if work.result() != 0:
             words = f"演示数据未能完成（{step}），请看 {self.plan.data / 'logs' / 'demo.log'} / the demo step {step} failed: see its log"
             if step == "prepare":
-                raise SettingsFault(words)
+                raise SettingsError(words)
             say(words)
 
     async def _send_demo(self) -> None:
-        with contextlib.suppress(Stopped):
+        with contextlib.suppress(StoppedError):
             await self._run_demo("send")
 
     async def _first_administrator(self) -> None:
@@ -233,12 +235,10 @@ class Tree:
             helper.cancel()
         if self._helpers:
             await asyncio.wait(self._helpers, timeout=2)
-        deadline = time.monotonic() + STOP_SECONDS
-        # the public port first, then who writes, last what is written to; stages so that all of it fits into ten seconds
-        for names in (("proxy", "hub", "pages", "zygote"), ("followers", "mart"), ("node", "ris")):
-            stage = [kept for kept in self._kept if kept.process.name in names]
-            left = max(1.0, deadline - time.monotonic())
-            await asyncio.gather(*(kept.stop(min(left, kept.process.stop_seconds / 2)) for kept in stage))
+        # first who asks and follows, last what is asked: nothing loses the other end of a call; both stages fit into ten seconds
+        last = {"node", "ris"}
+        await asyncio.gather(*(kept.stop(ASKING_SECONDS) for kept in self._kept if kept.process.name not in last))
+        await asyncio.gather(*(kept.stop(SERVING_SECONDS) for kept in self._kept if kept.process.name in last))
         end_orphans()
         say("已停止 / stopped")
 

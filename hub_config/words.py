@@ -31,7 +31,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Too many wrong passwords: the account is locked. Try again in {minutes} min, or ask your administrator.",
     ),
     "login.disabled": ("此账号已停用，请联系管理员。", "This account is disabled. Please ask your administrator."),
-    "login.unreachable": ("记录服务正在启动或暂时不可用，请稍后再试。", "The records service is starting or not reachable. Please try again shortly."),
+    "login.unreachable": (
+        "记录服务正在启动或暂时不可用，请稍后再试。",
+        "The records service is starting or not reachable. Please try again shortly.",
+    ),
     "login.expired": ("登录页面已过期，请再试一次。", "The sign-in page has expired. Please try once more."),
     "language.other": ("English", "中文"),
     "logout.title": ("退出登录", "Sign out"),
@@ -41,7 +44,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "token.title": ("脚本访问令牌", "Tokens for scripts"),
     "token.about": (
         "脚本凭令牌换取一小时的访问票据，权限不超过您本人。令牌只显示一次，请妥善保存，不再使用时请撤销。",
-        "A script trades a token for a ticket of one hour with at most your own rights. A token is shown once; revoke it when it is no longer used.",
+        "A token buys a script a ticket of one hour with at most your own rights. It is shown once; revoke it when no longer used.",
     ),
     "token.note": ("用途", "Used for"),
     "token.days": ("有效期", "Valid for"),
