@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
+import pydicom
 import pytest
 
 from pipelines.mart import facts, figures
@@ -247,3 +248,33 @@ def test_before_the_revocations_are_known_nobody_is_let_in(house: House) -> None
     assert httpx.get(f"{house.mart}/healthz", timeout=3).status_code == 503
     house.start("ris")
     wait_for(lambda: httpx.get(url, headers={"Authorization": f"Bearer {ticket}"}, timeout=3).status_code == 200, 20)
+
+
+@pytest.mark.clause("A-1")
+def test_an_opening_at_the_node_is_counted_once_for_each_session(house: House, corpus: Path) -> None:
+    """The real chain: dcmtk sends, the node stores, people open the study at the node, the mart counts."""
+    house.start("node")
+    file = min((corpus / "us-still").glob("*.dcm"))
+    address = ["127.0.0.1", str(house.ports["dicom"])]
+    subprocess.run(["storescu", "-aet", "H01", "-aec", "HUB", *address, str(file)], check=True, timeout=30, capture_output=True)
+    uid = str(pydicom.dcmread(file, stop_before_pixels=True).StudyInstanceUID)
+    house.start("mart")
+
+    def open_study(sid: str) -> bool:
+        ticket = house.forge(sub="anna", sid=sid, operations=["image.view"])
+        url = f"{house.images}/studies/{uid}/summary"
+        return httpx.get(url, headers={"Authorization": f"Bearer {ticket}"}, timeout=10).status_code == 200
+
+    wait_for(lambda: open_study("s1"))
+    assert open_study("s1")
+    assert open_study("s2")
+
+    def accesses() -> list[dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {house.forge()}"}
+        rows: list[dict[str, Any]] = httpx.get(f"{house.mart}/figures/accesses?by=institution", headers=headers, timeout=10).json()["rows"]
+        return rows
+
+    wait_for(lambda: [(row["key"], row["accesses"]) for row in accesses()] == [("H01", 2)], 15, lambda: str(accesses()))
+    house.end("mart", signal.SIGKILL)
+    house.start("mart")
+    wait_for(lambda: [row["accesses"] for row in accesses()] == [2], 15)
