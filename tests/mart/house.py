@@ -156,7 +156,7 @@ class House:
             process.wait(10)
 
     def stop(self) -> None:
-        for name in list(self.processes):
+        for name in reversed(list(self.processes)):  # who asks ends before who answers
             self.end(name)
 
     def log(self, name: str) -> str:
