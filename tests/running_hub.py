@@ -48,6 +48,13 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
+class Visitor(httpx.Client):
+    """A browser; `with` closes it at the end, also when it has been used before."""
+
+    def __enter__(self) -> Visitor:
+        return self
+
+
 class RunningHub:
     """One hub. `stop` it, or leave it to `close`."""
 
@@ -104,9 +111,9 @@ class RunningHub:
         assert wanted, f"the demo has no {role} in {institution}"
         return wanted[0]
 
-    def visitor(self) -> httpx.Client:
+    def visitor(self) -> Visitor:
         """A browser without cookies."""
-        return httpx.Client(base_url=self.base, timeout=30)
+        return Visitor(base_url=self.base, timeout=30)
 
     def try_login(self, client: httpx.Client, username: str, password: str, **fields: str) -> httpx.Response:
         """Open the login page and send its form."""
@@ -115,14 +122,14 @@ class RunningHub:
         assert token, f"no login form: {page.status_code}"
         return client.post("/hub/login", data={"_xsrf": token[1], "username": username, "password": password} | fields)
 
-    def login(self, username: str, password: str) -> httpx.Client:
+    def login(self, username: str, password: str) -> Visitor:
         """A browser that has logged in."""
         client = self.visitor()
         answer = self.try_login(client, username, password)
         assert answer.status_code == 302, f"{username}: {answer.status_code}"
         return client
 
-    def login_as(self, role: str, institution: str | None = None) -> httpx.Client:
+    def login_as(self, role: str, institution: str | None = None) -> Visitor:
         """A browser logged in as a demo account."""
         account = self.account(role, institution)
         return self.login(account["username"], account["password"])
