@@ -25,7 +25,8 @@ export interface ReportSession {
   /** write: autosaved to ris; review: changes travel with the signature; read: nothing can be typed. */
   mode: ComputedRef<Mode>
   load(): Promise<void>
-  input(): void
+  /** One field changed by the writer's hand. */
+  type(change: Partial<Text>): void
   set(text: Text): void
   compositionStart(): void
   compositionEnd(): void
@@ -187,7 +188,11 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
 
   return {
     row, report, text, status, problem, save, restored, acting, mode,
-    load, input, act, refresh,
+    load, act, refresh,
+    type: (change) => {
+      Object.assign(text, change)
+      input()
+    },
     set: (value) => {
       show(value)
       input()

@@ -15,6 +15,10 @@ function random(below: number): number {
   return seed % below
 }
 
+function oneOf<T>(choices: readonly T[]): T {
+  return choices[random(choices.length)] as T
+}
+
 function row(id: number, change: Partial<Row> = {}): Row {
   return {
     exam_id: id, version: 1, accession: `A${id}`, institution: { code: 'H01', name: '第一医院', name_en: 'First' },
@@ -28,15 +32,15 @@ function row(id: number, change: Partial<Row> = {}): Row {
 function anyRow(id: number): Row {
   const age = random(6000)
   return row(id, {
-    stage: STAGES[random(STAGES.length)]!,
-    priority: (['stat', 'urgent', 'routine'] as const)[random(3)]!,
-    modality: ['CT', 'MR', 'DX'][random(3)]!,
+    stage: oneOf(STAGES),
+    priority: oneOf(['stat', 'urgent', 'routine'] as const),
+    modality: oneOf(['CT', 'MR', 'DX']),
     images: random(400),
     version: 1 + random(4),
     mine: random(4) === 0,
     scheduled: random(5) !== 0,
     waiting_since: random(6) ? new Date(1_795_000_000_000 + random(86_400_000)).toISOString() : null,
-    patient: { ...row(0).patient, name: ['王小明', '李雷', '赵一', '单于兰', ''][random(5)]!, sex: [null, 'M', 'F'][random(3)]!, age: random(7) ? { value: 1, unit: 'Y', days: age } : null },
+    patient: { ...row(0).patient, name: oneOf(['王小明', '李雷', '赵一', '单于兰', '']), sex: oneOf([null, 'M', 'F']), age: random(7) ? { value: 1, unit: 'Y', days: age } : null },
   })
 }
 
@@ -164,8 +168,8 @@ describe('live worklist', () => {
 
   it('asks the server again when a new row comes while a search is on', async () => {
     const { world, list } = server([row(1)])
-    list.filters.q = '李'
-    await list.load()
+    list.filter({ q: '李' })
+    await vi.advanceTimersByTimeAsync(1)
     expect(list.rows.value).toEqual([])
     const change = row(9, { patient: { ...row(9).patient, name: '李雷' } })
     world.rows.push(change)

@@ -45,8 +45,11 @@ export interface Worklist {
   /** Rows of every institution and modality seen so far: the choices of the filters. */
   seen: { modalities: Set<string>; institutions: Map<string, Row['institution']> }
   load(quiet?: boolean): Promise<void>
+  /** Changes filters or search and loads; `quiet` keeps the rows until the answer is there. */
+  filter(change: Partial<Filters>, quiet?: boolean): void
   loadMore(): Promise<void>
   choose(view: View): void
+  select(id: number): void
   sortBy(column: Column): void
   move(step: number): Row | null
   neighbour(examId: number, step: 1 | -1): Row | null
@@ -60,6 +63,8 @@ export interface Worklist {
 const PAGE = 500
 const MARK_MS = 6000
 const COUNTS_MS = 500
+/** Asking for counts is a look at the list and audited as one: not more often than this while much arrives. */
+const COUNTS_PAUSE_MS = 3000
 
 export function useWorklist(parts: WorklistParts): Worklist {
   const view = ref<View>('to_write')
@@ -81,6 +86,7 @@ export function useWorklist(parts: WorklistParts): Worklist {
   let since = 0
   let waiting: Row[] = []
   let heldUntil = 0
+  let countsAt = 0
   let scheduled = false
   let countsTimer: ReturnType<typeof setTimeout> | null = null
   let reloadTimer: ReturnType<typeof setTimeout> | null = null
@@ -198,11 +204,12 @@ export function useWorklist(parts: WorklistParts): Worklist {
   function askCounts(): void {
     countsTimer ??= setTimeout(() => {
       countsTimer = null
+      countsAt = Date.now()
       parts.fetch({ view: view.value, limit: 1 }).then(
         (page) => void (counts.value = page.counts),
         () => undefined,
       )
-    }, COUNTS_MS)
+    }, Math.max(COUNTS_MS, countsAt + COUNTS_PAUSE_MS - Date.now()))
   }
 
   function reloadSoon(): void {
@@ -218,6 +225,16 @@ export function useWorklist(parts: WorklistParts): Worklist {
     limit.value = PAGE
     selectedId.value = null
     void load()
+  }
+
+  function filter(change: Partial<Filters>, quiet = false): void {
+    Object.assign(filters, change)
+    limit.value = PAGE
+    void load(quiet)
+  }
+
+  function select(id: number): void {
+    selectedId.value = id
   }
 
   function sortBy(column: Column): void {
@@ -254,7 +271,7 @@ export function useWorklist(parts: WorklistParts): Worklist {
   return {
     view, filters, sort, status, problem, counts, rows, total, statCount, selectedId, selected, marked, leaving, seen,
     more: computed(() => cut.value),
-    load, loadMore, choose, sortBy, move, neighbour,
+    load, loadMore, filter, select, choose, sortBy, move, neighbour,
     hold: (ms) => void (heldUntil = Date.now() + ms),
     row: (id) => known.value.get(id),
     apply: arrive,
