@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import orjson
 from fastapi import Depends, FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 
 from ris.access.rules import OPERATIONS, SERVICE_OPERATIONS
 from ris.access.scope import Caller
@@ -166,26 +167,28 @@ class Public:
 GUARDS = (Needs, NeedsService, NeedsHubToken, Public)
 
 
-def routes_of(app: FastAPI) -> list[APIRoute]:
-    """Return all API routes, through included routers."""
-    found: list[APIRoute] = []
-    pending: list[Any] = list(app.routes)
-    while pending:
-        route = pending.pop(0)
-        if isinstance(route, APIRoute):
-            found.append(route)
-        elif hasattr(route, "effective_candidates"):
-            pending.extend(route.effective_candidates())
-    return found
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A route of the application as it is reached: whole path, methods, and what it declares (None: nothing)."""
+
+    path: str
+    methods: frozenset[str]
+    guard: Needs | NeedsService | NeedsHubToken | Public | None
 
 
-def guard_of(route: APIRoute) -> Any:
-    """Return what a route declares, None if nothing."""
-    return next((one.call for one in route.dependant.dependencies if isinstance(one.call, GUARDS)), None)
+def doors_of(app: FastAPI) -> list[Door]:
+    """Return every route, through included routers; a mount, a websocket or a plain route declares nothing."""
+    doors = []
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        guard = next((one.call for one in dependant.dependencies if isinstance(one.call, GUARDS)), None) if dependant is not None else None
+        doors.append(Door(route.path or repr(route.original_route), frozenset(route.methods or ()) - {"HEAD", "OPTIONS"}, guard))
+    return doors
 
 
 def refuse_undeclared(app: FastAPI) -> None:
     """Raise when a route lets people in without saying who: deny by default."""
-    bare = [f"{sorted(route.methods)} {route.path}" for route in routes_of(app) if guard_of(route) is None]
-    if bare:
-        raise RuntimeError(f"routes without a declared operation: {bare}")
+    doors = doors_of(app)
+    bare = [f"{sorted(door.methods)} {door.path}" for door in doors if door.guard is None]
+    if bare or not doors:
+        raise RuntimeError(f"routes without a declared operation: {bare or 'no route found at all'}")
