@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.utils import maybe_future
 from tornado import web
 
+from hub_config.pages.frontend import FrontEnd
 from hub_config.records_login import RecordsUnreachableError, Refusal, Session
 from hub_config.settings import ROOT
 from hub_config.words import Language, choose_language, word
@@ -26,7 +26,7 @@ LANGUAGE_COOKIE = "hub-lang"
 DESKS = "/services/pages/desk/"
 STATIC = Path(__file__).parent / "templates" / "static"
 FORM_BYTES = 16_384
-MANIFEST = ROOT / "apps" / "dist" / "manifest.json"
+_front_end = FrontEnd(ROOT / "apps" / "dist")
 _renewing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
 
@@ -63,25 +63,15 @@ _digests: dict[str, str] = {}
 
 
 def preloads() -> list[tuple[str, str]]:
-    """(`modulepreload` | `style`, address) of what the first desk will need, from the front end's manifest; empty while it is not built.
+    """(`modulepreload` | `prefetch`, address) of what the reading desk will need first; empty while the front end is not built.
 
-    The login page loads these while somebody types, so that the desk finds them in the cache.
+    The login page loads these while somebody types, so that the desk finds them in the browser's cache.
     """
-    try:
-        manifest: dict[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
+    entries = _front_end.entries()
     found: dict[str, str] = {}
-    waiting = [key for key, entry in manifest.items() if isinstance(entry, dict) and entry.get("isEntry") and "reading" in key]
-    while waiting:
-        entry = manifest.get(waiting.pop(), {})
-        file = str(entry.get("file", ""))
-        if not file or file in found:
-            continue
-        found[file] = "modulepreload" if file.endswith(".js") else "style"
-        found.update(dict.fromkeys(entry.get("css", []), "style"))
-        waiting += entry.get("imports", [])
-    return [(kind, "/services/pages/static/" + file.rsplit("/", 1)[-1]) for file, kind in found.items()]
+    for entry in (entries[name] for name in ("boot", "reading") if name in entries):
+        found |= dict.fromkeys((entry.js, *entry.imports), "modulepreload") | dict.fromkeys(entry.css, "prefetch")
+    return [(kind, "/services/pages/static/" + file) for file, kind in found.items()]
 
 
 class FrontPage(BaseHandler):
