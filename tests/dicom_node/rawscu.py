@@ -123,9 +123,16 @@ def split_file(path: Path) -> tuple[str, str, str, bytes]:
     return text(2), text(3), text(0x10) or EXPLICIT, whole[at:]
 
 
+def own_identity(path: Path) -> tuple[str, str, str, bytes]:
+    """As `split_file`, with the UIDs of the data set where it has them (some files' meta information says otherwise)."""
+    sop_class, sop_uid, syntax, data = split_file(path)
+    ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+    return str(ds.get("SOPClassUID") or sop_class), str(ds.get("SOPInstanceUID") or sop_uid), syntax, data
+
+
 def send_files(port: int, calling: str, paths: list[Path]) -> dict[Path, tuple[int, str]]:
     """Send files byte for byte in one association per 100 kinds; the status and comment of each."""
-    files = {path: split_file(path) for path in paths}
+    files = {path: own_identity(path) for path in paths}
     kinds = sorted({(f[0] or "1.2.840.10008.5.1.4.1.1.7", f[2]) for f in files.values()})
     scu = RawSCU(port, calling, [(abstract, [syntax]) for abstract, syntax in kinds])
     contexts = {kind: 2 * i + 1 for i, kind in enumerate(kinds)}
