@@ -69,6 +69,9 @@ class JsonText(TypeDecorator[Any]):
 
 def make_engine(url: str) -> Engine:
     """Open a database. SQLite: write-ahead log, every commit on the disk, writers wait for each other."""
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            url = "postgresql+psycopg://" + url[len(plain) :]  # psycopg 3; SQLAlchemy's own default is psycopg2
     if not url.startswith("sqlite"):
         return create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
     file = make_url(url).database

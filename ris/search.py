@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import islice, product
 from typing import Any
 
-from pypinyin import Style, lazy_pinyin
+from pypinyin import Style, lazy_pinyin, pinyin
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -32,6 +33,8 @@ COMPOUND_SURNAMES = {
 
 _CJK = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 LONGEST_GRAM = 3
+MOST_READINGS = 8
+"""Readings kept of one name."""
 MOST_TOKENS = 4000
 """Tokens kept of one row: a long text is found by its beginning."""
 
@@ -56,13 +59,27 @@ def pinyin_of(name: str) -> tuple[str, str]:
     return " ".join(syllables), "".join(one[0] for one in syllables if one)
 
 
+def readings_of(name: str) -> list[str]:
+    """Return what may be typed for a name: pinyin and initials, also of other readings of the given name (曾: zeng, ceng)."""
+    first, initials = pinyin_of(name)
+    found = [first, initials]
+    joined = re.sub(r"[\s^=]+", "", unicodedata.normalize("NFKC", name))
+    syllables = first.split(" ")
+    if _CJK.search(joined) and len(syllables) == len(joined):
+        surname = 2 if joined[:2] in COMPOUND_SURNAMES else 1
+        others = pinyin(joined[surname:], style=Style.NORMAL, heteronym=True, errors=list)
+        for choice in islice(product(*(dict.fromkeys(one) for one in others)), MOST_READINGS):
+            whole = [*syllables[:surname], *(one.casefold() for one in choice)]
+            found += [" ".join(whole), "".join(one[0] for one in whole if one)]
+    return list(dict.fromkeys(found))
+
+
 def haystack_of(texts: Iterable[str | None], names: Iterable[str | None] = ()) -> str:
     """Join normalised texts, and of names also pinyin and initials; fields are kept apart by spaces."""
     parts = [normal(text) for text in texts if text]
     for name in names:
         if name:
-            full, initials = pinyin_of(name)
-            parts += [normal(name), normal(full), normal(initials)]
+            parts += [normal(name), *(normal(one) for one in readings_of(name[:64]))]
     return " ".join(dict.fromkeys(part for part in parts if part))
 
 

@@ -51,15 +51,6 @@ class Settings(BaseSettings):
         ZoneInfo(value)
         return value
 
-    @field_validator("database")
-    @classmethod
-    def psycopg3(cls, value: str) -> str:
-        """`postgresql://` means psycopg 3 here (SQLAlchemy's own default is psycopg2)."""
-        for plain in ("postgresql://", "postgres://"):
-            if value.startswith(plain):
-                return "postgresql+psycopg://" + value[len(plain) :]
-        return value
-
 
 def load() -> Settings:
     """Read the environment; raise when a `RIS_` name is unknown or a value is out of range."""
