@@ -10,10 +10,12 @@ const apps = dirname(fileURLToPath(import.meta.url))
 
 /** Entry name → file. `boot` is the script every page starts with; the rest are the desks. */
 function entries(): Record<string, string> {
+  // HUB_ENTRIES=coming,reading builds only these: tests of one desk need not wait for all.
+  const only = process.env['HUB_ENTRIES']?.split(',')
   const found: Record<string, string> = { boot: join(apps, 'desk/shell/boot.ts') }
   for (const name of readdirSync(apps).sort()) {
     const main = join(apps, name, 'main.ts')
-    if (name !== 'desk' && existsSync(main)) found[name] = main
+    if (name !== 'desk' && existsSync(main) && (!only || only.includes(name))) found[name] = main
   }
   return found
 }

@@ -65,5 +65,7 @@ def write(results: list[Result]) -> None:
     for row in ordered:
         goal = "printed" if row["goal"] is None else f"{'≥' if row['better'] == 'higher' else '≤'} {row['goal']}"
         runs = ", ".join(f"{run:g}" for run in row["runs"])
-        lines.append(f"| `{row['id']}` | {row['what']} | {row['value']:g} {row['unit']} | {goal} | {'yes' if row['holds'] else '**no**'} | {row['peer']} | {runs} |")
+        lines.append(
+            f"| `{row['id']}` | {row['what']} | {row['value']:g} {row['unit']} | {goal} | {'yes' if row['holds'] else '**no**'} | {row['peer']} | {runs} |"
+        )
     (DOCS / "bench.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -133,19 +133,43 @@ def measure() -> list[Result]:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         public = folder / "key.pem"
-        public.write_bytes(Ed25519PrivateKey.generate().public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+        public.write_bytes(
+            Ed25519PrivateKey.generate()
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
         plain = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)}
         node = stack.enter_context(
             process(
                 [sys.executable, "-m", "dicom_node"],
-                {**plain, "NODE_DATA": str(folder / "node"), "NODE_DICOM_PORT": str(ours), "NODE_DICOM_HOST": "127.0.0.1", "NODE_HTTP_PORT": str(web),
-                 "NODE_AET": "HUB", "NODE_DEVICES": str(devices), "NODE_TICKET_KEY": str(public)},
+                {
+                    **plain,
+                    "NODE_DATA": str(folder / "node"),
+                    "NODE_DICOM_PORT": str(ours),
+                    "NODE_DICOM_HOST": "127.0.0.1",
+                    "NODE_HTTP_PORT": str(web),
+                    "NODE_AET": "HUB",
+                    "NODE_DEVICES": str(devices),
+                    "NODE_TICKET_KEY": str(public),
+                },
                 ours,
             )
         )
         settings = folder / "orthanc.json"
-        settings.write_text(json.dumps({"StorageDirectory": str(folder / "orthanc"), "IndexDirectory": str(folder / "orthanc"), "DicomPort": peer, "HttpPort": peer_web,
-                                        "DicomAet": "ORTHANC", "DicomModalities": {"bench": ["BENCH", "127.0.0.1", 104]}, "RemoteAccessAllowed": False, "Plugins": []}))
+        settings.write_text(
+            json.dumps(
+                {
+                    "StorageDirectory": str(folder / "orthanc"),
+                    "IndexDirectory": str(folder / "orthanc"),
+                    "DicomPort": peer,
+                    "HttpPort": peer_web,
+                    "DicomAet": "ORTHANC",
+                    "DicomModalities": {"bench": ["BENCH", "127.0.0.1", 104]},
+                    "RemoteAccessAllowed": False,
+                    "Plugins": [],
+                }
+            )
+        )
         other = stack.enter_context(process([orthanc, str(settings)], {**plain, "TCP_NODELAY": "1"}, peer))
         round_of(ours, "BENCH", "HUB", list(images(INSTANCES)))
         round_of(peer, "BENCH", "ORTHANC", list(images(INSTANCES)))

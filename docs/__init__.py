@@ -1,0 +1,1 @@
+"""Documents, and the programs that generate some of them."""

@@ -77,7 +77,9 @@ class ServiceTicket:
 class RisClient:
     """Calls of the records API with the ticket that `ticket()` returns (never a browser's: that one travels as a cookie)."""
 
-    def __init__(self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._ticket = ticket
         self._client = httpx.Client(timeout=timeout, transport=transport, trust_env=False)
@@ -93,7 +95,14 @@ class RisClient:
         self._client.close()
 
     def call(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None, key: str | None = None, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        key: str | None = None,
+        timeout: float | None = None,
     ) -> Any:
         """Call `/api/v1<path>`; `key` is sent as Idempotency-Key. Raises RisProblem, or httpx.HTTPError when the service is away."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
@@ -166,7 +175,9 @@ class RisClient:
 
     def report_pdf(self, report_id: int) -> bytes:
         """Return the report's PDF."""
-        response = self._client.get(f"{self._base}/api/v1/reports/{report_id}/pdf", headers={"Authorization": f"Bearer {self._ticket()}"}, timeout=90)
+        response = self._client.get(
+            f"{self._base}/api/v1/reports/{report_id}/pdf", headers={"Authorization": f"Bearer {self._ticket()}"}, timeout=90
+        )
         if not response.is_success:
             _answer(response)
         return response.content

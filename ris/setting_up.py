@@ -85,5 +85,5 @@ def read_json(file: str) -> dict[str, Any]:
         data: dict[str, Any] = json.load(sys.stdin)
         return data
     with open(file, encoding="utf-8") as given:  # noqa: PTH123 - a name given on the command line
-        data = json.load(given)
-    return data
+        read: dict[str, Any] = json.load(given)
+        return read

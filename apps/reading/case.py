@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 Lang = Literal["zh", "en"]
 
 SEX = {"M": ("男", "male"), "F": ("女", "female"), "O": ("其他", "other")}
-BODY_PARTS = {
-    "HEAD": ("头颅", "head"),
-    "BRAIN": ("脑", "brain"),
-    "NECK": ("颈部", "neck"),
-    "CHEST": ("胸部", "chest"),
-    "HEART": ("心脏", "heart"),
-    "ABDOMEN": ("腹部", "abdomen"),
-    "PELVIS": ("骨盆", "pelvis"),
-    "HIP": ("髋关节", "hip"),
-    "KNEE": ("膝关节", "knee"),
-    "ANKLE": ("踝关节", "ankle"),
-    "FOOT": ("足", "foot"),
-    "SHOULDER": ("肩关节", "shoulder"),
-    "ELBOW": ("肘关节", "elbow"),
-    "WRIST": ("腕关节", "wrist"),
-    "HAND": ("手", "hand"),
-    "SPINE": ("脊柱", "spine"),
-    "CSPINE": ("颈椎", "cervical spine"),
-    "TSPINE": ("胸椎", "thoracic spine"),
-    "LSPINE": ("腰椎", "lumbar spine"),
-    "SSPINE": ("骶尾椎", "sacrum and coccyx"),
-    "EXTREMITY": ("四肢", "extremity"),
-    "SKULL": ("颅骨", "skull"),
+BODY_PARTS: dict[str, tuple[str, str]] = {
+    code: (zh, en) for code, (zh, en) in json.loads(Path(__file__).with_name("bodyParts.json").read_text(encoding="utf-8")).items()
 }
-"""DICOM body part examined (PS3.16 CID 4031, defined terms in use) → words."""
+"""DICOM body part examined (PS3.16 CID 4031, defined terms in use) → words in Chinese and English; the page reads the same file."""
 
 MONTHS_SHOWN_BELOW = 7
 """Years of age below which the months beyond full years are said."""

@@ -129,6 +129,17 @@ export class Records {
     return this.api.get(`${IMAGES}/studies/${encodeURIComponent(studyUid)}/summary`)
   }
 
+  /** The series of a study by QIDO-RS (PS3.18 10.6). Unlike the summary it does not count as somebody's opening of the study: for fetching ahead. */
+  async seriesAhead(studyUid: string): Promise<SeriesAhead[]> {
+    const found = await this.api.get<DicomJson[]>(`${IMAGES}/dicom-web/studies/${encodeURIComponent(studyUid)}/series`)
+    return (found ?? []).map((each) => {
+      const modality = String(each['00080060']?.Value?.[0] ?? '')
+      const instances = Number(each['00201209']?.Value?.[0] ?? 0)
+      const number = each['00200011']?.Value?.[0]
+      return { series_uid: String(each['0020000E']?.Value?.[0] ?? ''), number: number === undefined ? null : Number(number), frames: instances, renderable: !WITHOUT_PICTURE.has(modality) }
+    })
+  }
+
   openReport(examIds: number[]): Promise<Report> {
     return this.api.post(`${RIS}/reports`, { exam_ids: examIds })
   }
@@ -168,6 +179,14 @@ export class Records {
     return `${IMAGES}/dicom-web/studies/${studyUid}/series/${seriesUid}/thumbnail`
   }
 }
+
+type DicomJson = Record<string, { Value?: unknown[] } | undefined>
+
+/** Modalities (PS3.3 C.7.3.1.1.1) whose series are no pictures. */
+const WITHOUT_PICTURE = new Set(['SR', 'PR', 'KO', 'DOC', 'SEG', 'REG', 'RTSTRUCT', 'RTPLAN', 'RTRECORD', 'AU', 'ECG', 'M3D'])
+
+/** What is known of a series before its study was opened. */
+export type SeriesAhead = Pick<SeriesSummary, 'series_uid' | 'number' | 'frames' | 'renderable'>
 
 type Listed<T> = T[] | { rows: T[] }
 

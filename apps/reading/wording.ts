@@ -1,6 +1,7 @@
 /** Values of a case in words: age, sex, waiting time, moments. Ages follow the ward's habit: days, months below two years, then years. */
 import type { Problem } from '../desk/shell'
 import type { Age, Row } from './records'
+import bodyParts from './bodyParts.json'
 import { isWord, say, type Lang } from './words'
 
 /**
@@ -67,6 +68,12 @@ export function clock(at: string): string {
 
 export function examDate(row: Row): string {
   return day(row.performed_at ?? row.arrived_at ?? row.ordered_at)
+}
+
+/** A DICOM body part in words; anything else as it was written. */
+export function bodyPartWord(lang: Lang, part: string | null): string {
+  const known = (bodyParts as Record<string, string[] | undefined>)[(part ?? '').toUpperCase().replace(/[ _]/g, '')]
+  return known?.[lang === 'en' ? 1 : 0] ?? part ?? ''
 }
 
 export function hospitalName(lang: Lang, row: Row): string {

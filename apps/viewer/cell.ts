@@ -63,6 +63,7 @@ export class Cell implements ToolCell {
   inverted = false;
   private hover = '';
   private turn = 0;
+  private writing = 0;
   private stop: (() => void) | null = null;
   private request: CellRequest = {};
 
@@ -109,6 +110,7 @@ export class Cell implements ToolCell {
 
   dispose(): void {
     this.turn += 1;
+    cancelAnimationFrame(this.writing);
     this.stop?.();
     this.stage.removeEventListener(Enums.Events.STACK_NEW_IMAGE, this.newImage);
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
@@ -179,6 +181,7 @@ export class Cell implements ToolCell {
     });
     const first = await this.firstPosition(series, turn);
     if (turn !== this.turn || first === null) return;
+    if (series.phase === 'loading') series.hold(this.drawn());
     this.wanted = first.position;
     const frame = series.frame(this.positions[first.position] as number);
     if (this.tooLarge(frame.columns, frame.rows)) return;
@@ -194,6 +197,19 @@ export class Cell implements ToolCell {
     this.overlay.setWaiting('');
     this.refresh();
     this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, () => turn === this.turn && this.host.shown(this), { once: true });
+  }
+
+  /** When the next picture is on the screen, but not later than a moment: a hidden page draws nothing. */
+  private drawn(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(late);
+        this.stage.removeEventListener(Enums.Events.IMAGE_RENDERED, done);
+        resolve();
+      };
+      const late = setTimeout(done, 250);
+      this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, done);
+    });
   }
 
   /** The position asked for, else the first of the stream's order that arrives and can be decoded. */
@@ -383,7 +399,7 @@ export class Cell implements ToolCell {
 
   private readonly pointerLeft = (): void => {
     this.hover = '';
-    this.writeCorners();
+    this.refresh();
   };
 
   private pointAt(canvas: [number, number]): void {
@@ -393,7 +409,7 @@ export class Cell implements ToolCell {
     const probe = this.valueAt(place);
     const unit = valueUnit(frame, this.info.modality ?? null);
     this.hover = probe.text === null ? '' : `(${Math.round(place[0])}, ${Math.round(place[1])})  ${probe.text}${unit && !probe.padding ? ` ${unit}` : ''}`;
-    this.writeCorners();
+    this.refresh();
   }
 
   /** Value of a pixel of the image on the screen, or of another position. */
@@ -432,8 +448,16 @@ export class Cell implements ToolCell {
     else this.scrollBy(Math.sign(event.deltaY));
   };
 
-  /** Writes everything over the image anew. */
+  /** Writes everything over the image anew, with the next picture and at most once for it. */
   refresh(): void {
+    if (this.writing || !this.series) return;
+    this.writing = requestAnimationFrame(() => {
+      this.writing = 0;
+      this.write();
+    });
+  }
+
+  private write(): void {
     const { series, host } = this;
     if (!series) return;
     const { language } = host;

@@ -1,5 +1,5 @@
 /** What lies over an image: corners, orientation letters, scale bar, progress, notices. All text goes in as text, never as HTML. */
-import { cornerText, DEFAULT_CORNERS, MINOR, type Corner, type CornerFacts, type CornerLayout } from './corners';
+import { cornerText, DEFAULT_CORNERS, MINOR, type Corner, type CornerFacts, type CornerItem, type CornerLayout } from './corners';
 import type { EdgeLetters } from './orientation';
 import type { Scale } from './scale';
 import { say, type Language } from './words';
@@ -20,9 +20,16 @@ function part(parent: HTMLElement, className: string): HTMLDivElement {
   return element;
 }
 
+/** Touches the page only for a new text: a line that stays costs nothing while scrolling. */
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 export class Overlay {
   readonly root: HTMLDivElement;
   private readonly corners: Record<Corner, HTMLDivElement>;
+  private readonly lines = new Map<CornerItem, HTMLDivElement>();
+  private warned = '';
   private readonly edges: Record<(typeof EDGES)[number], HTMLDivElement>;
   private readonly bar: HTMLDivElement;
   private readonly barText: HTMLDivElement;
@@ -38,8 +45,15 @@ export class Overlay {
     const scale = part(this.root, 'px-scale');
     this.barText = part(scale, 'px-scale-text');
     this.bar = part(scale, 'px-scale-bar');
-    this.warnings = document.createElement('div');
-    this.warnings.className = 'px-warnings';
+    for (const corner of CORNERS) {
+      for (const item of layout[corner]) {
+        const line = part(this.corners[corner], MINOR.has(item) ? 'px-line px-minor' : 'px-line');
+        line.dataset['item'] = item;
+        this.lines.set(item, line);
+      }
+    }
+    // Warnings stand under the patient's lines, where nothing can run into them.
+    this.warnings = part(this.corners.topLeft, 'px-warnings');
     this.waiting = part(this.root, 'px-waiting');
     this.progress = part(this.root, 'px-progress');
     part(this.progress, 'px-progress-fill');
@@ -49,32 +63,30 @@ export class Overlay {
 
   setCorners(facts: CornerFacts | null, language: Language): void {
     for (const corner of CORNERS) {
-      const lines = facts === null ? [] : this.layout[corner].map((item) => ({ item, text: cornerText(item, facts, language) })).filter(({ text }) => text !== '');
-      const shown = lines.map(({ item, text }) => {
-        const line = document.createElement('div');
-        line.className = MINOR.has(item) ? 'px-line px-minor' : 'px-line';
-        line.dataset['item'] = item;
-        line.textContent = text;
-        return line;
-      });
-      // Warnings stand under the patient's lines, where nothing can run into them.
-      this.corners[corner].replaceChildren(...shown, ...(corner === 'topLeft' ? [this.warnings] : []));
+      for (const item of this.layout[corner]) {
+        const line = this.lines.get(item);
+        if (line) write(line, facts === null ? '' : cornerText(item, facts, language));
+      }
     }
   }
 
   setLetters(letters: EdgeLetters | null): void {
-    for (const edge of EDGES) this.edges[edge].textContent = letters?.[edge] ?? '';
+    for (const edge of EDGES) write(this.edges[edge], letters?.[edge] ?? '');
   }
 
   setScale(scale: Scale | null, language: Language): void {
     const box = this.bar.parentElement as HTMLElement;
     box.hidden = scale === null;
     if (!scale) return;
-    this.bar.style.width = `${scale.pixels.toFixed(1)}px`;
-    this.barText.textContent = scale.detector ? `${scale.text} (${say('detector', language)})` : scale.text;
+    const width = `${scale.pixels.toFixed(1)}px`;
+    if (this.bar.style.width !== width) this.bar.style.width = width;
+    write(this.barText, scale.detector ? `${scale.text} (${say('detector', language)})` : scale.text);
   }
 
   setWarnings(texts: string[], language: Language): void {
+    const all = `${language}\n${texts.join('\n')}`;
+    if (this.warned === all) return;
+    this.warned = all;
     this.warnings.replaceChildren(
       ...texts.map((text) => {
         const line = document.createElement('div');

@@ -32,6 +32,7 @@ export class Series {
   readonly owners = new Set<string>();
   private readonly listeners = new Set<(event: SeriesEvent) => void>();
   private abort: AbortController | null = null;
+  private held: Promise<void> | null = null;
 
   constructor(
     readonly key: SeriesKey,
@@ -72,6 +73,14 @@ export class Series {
     });
   }
 
+  /** Holds the stream back until `ready`: the processor belongs to the first picture, the others wait these milliseconds. */
+  hold(ready: Promise<void>): void {
+    const held = ready.finally(() => {
+      if (this.held === held) this.held = null;
+    });
+    this.held = held;
+  }
+
   /** Starts (or, after a failure, starts again) the stream; frames already here are kept. */
   async load(gate: () => Promise<void> | null): Promise<void> {
     if (this.phase === 'loading' || this.phase === 'complete') return;
@@ -83,7 +92,7 @@ export class Series {
     const sink = { header: (header: SeriesHeader): void => this.takeHeader(header), frame: (index: number, buffer: ArrayBuffer): void => this.takeFrame(index, buffer) };
     for (const delay of [...RETRY_AFTER, null]) {
       try {
-        await readStream(this.url, sink, { signal: abort.signal, gate });
+        await readStream(this.url, sink, { signal: abort.signal, gate: () => this.held ?? gate() });
         this.phase = 'complete';
         break;
       } catch (problem) {
@@ -114,6 +123,10 @@ export class Series {
       this.frames.length = 0;
       this.bytes = 0;
       this.loaded = 0;
+    }
+    // The node says it for the series: where a calibrated region reached beyond its picture, no mm of it are certain.
+    if (header.warnings.includes('region_outside')) {
+      for (const frame of header.frames) frame.outside = frame.spacing_kind === 'region';
     }
     this.header = header;
     this.tell({ type: 'header' });

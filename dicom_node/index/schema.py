@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow
+import pyarrow  # noqa: ICN001 - `pa` is its untyped form below
 
 VERSION = 1  # another version in the file: the index is rebuilt from the journal
 INSTANCE: dict[str, str] = {

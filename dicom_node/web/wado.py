@@ -152,7 +152,7 @@ def _numbers(text: str, count: int) -> list[int]:
 
 
 @router.get(INSTANCE + "/frames/{frames}")
-def frames(here: Here, request: Request, study: str, series: str, instance: str, frames: str) -> Response:  # noqa: PLR0917
+def frames(here: Here, request: Request, study: str, series: str, instance: str, frames: str) -> Response:
     """Frames: native little endian by default, the stored code stream where its media type or any transfer syntax is asked for."""
     row = _find(here, study, series, instance)[0]
     known = _frames_of(here, row)
@@ -185,7 +185,7 @@ def _native(here: Context, row: Row, chosen: list[dict[str, Any]]) -> list[bytes
     return data
 
 
-def _frame_parts(  # noqa: PLR0917
+def _frame_parts(
     here: Context, row: Row, chosen: list[dict[str, Any]], data: list[bytes], part_type: str, media_type: str, wish: n.Wish
 ) -> Response:
     if not wish.multipart and len(data) == 1 and wish.media_type != "*/*":
@@ -198,7 +198,7 @@ def _frame_parts(  # noqa: PLR0917
     return Response(body + f"--{mark}--\r\n".encode(), media_type=n.content_type(media_type, mark))
 
 
-def _picture(  # noqa: PLR0917
+def _picture(
     here: Context, request: Request, study: str, series: str | None, instance: str | None, number: int | None, *, small: bool
 ) -> Response:
     """The asked, or the middle, frame as PNG or JPEG."""
@@ -288,12 +288,12 @@ def instance_thumbnail(here: Here, request: Request, study: str, series: str, in
 
 
 @router.get(INSTANCE + "/frames/{frames}/rendered")
-def frame_rendered(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:  # noqa: PLR0917
+def frame_rendered(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:
     """One frame as a picture."""
     return _picture(here, request, study, series, instance, frames, small=False)
 
 
 @router.get(INSTANCE + "/frames/{frames}/thumbnail")
-def frame_thumbnail(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:  # noqa: PLR0917
+def frame_thumbnail(here: Here, request: Request, study: str, series: str, instance: str, frames: int) -> Response:
     """One frame, small."""
     return _picture(here, request, study, series, instance, frames, small=True)

@@ -228,7 +228,7 @@ def head_mr(subject: Subject, seed: int = 7) -> Iterator[FileDataset]:
     for index in range(MR_SLICES):
         x = (index - (MR_SLICES - 1) / 2) * MR_STEP
 
-        def inside(cx: float, cy: float, cz: float, rx: float, ry: float, rz: float, *, x: float = x) -> NDArray[np.bool_]:  # noqa: PLR0917
+        def inside(cx: float, cy: float, cz: float, rx: float, ry: float, rz: float, *, x: float = x) -> NDArray[np.bool_]:
             return ((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2 < 1.0
 
         signal = np.full((256, 256), 8.0, np.float32)

@@ -15,6 +15,7 @@ import gc
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import pkgutil
 import random
@@ -228,9 +229,13 @@ def become_kernel(request: dict[str, Any], lease: int | None) -> NoReturn:
         os.dup2(lease, LEASE_FD + 1)
         os.dup2(LEASE_FD + 1, LEASE_FD)
     os.closerange(LEASE_FD + 1, 65536)
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
+    os.dup2(nothing, 1)  # ipykernel prints a notice there that is not a line of our log
     os.close(nothing)
+    handler = logging.getLogger().handlers[0]
+    if isinstance(handler, logging.StreamHandler):
+        handler.setStream(os.fdopen(2, "w", closefd=False))
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
@@ -255,6 +260,8 @@ def become_kernel(request: dict[str, Any], lease: int | None) -> NoReturn:
 
     ipykernel.kernelapp.IOPubThread = SocketOnlyIOPubThread
     app = ipykernel.kernelapp.IPKernelApp.instance(capture_fd_output=False)
+    app.log.handlers.clear()
+    app.log.propagate = True
     app.initialize(["-f", request["connection_file"], "--HistoryManager.enabled=False"])
     # ipywidgets registers these when it is imported inside a kernel; here it was imported before there was one.
     ipywidgets.register_comm_target()

@@ -65,13 +65,13 @@ ROLE_NAMES: dict[str, tuple[str, str]] = {
 }
 
 DESKS: dict[str, tuple[str, ...]] = {
-    "radiologist": ("reading",),
-    "reviewer": ("reading",),
-    "administrator": ("statistics", "administration"),
+    "radiologist": ("reading", "knowledge"),
+    "reviewer": ("reading", "knowledge"),
+    "administrator": ("statistics", "knowledge"),
     "registrar": ("registration",),
     "technician": ("technician",),
-    "clinician": ("clinical",),
-    "nurse": ("clinical",),
+    "clinician": ("clinical", "knowledge"),
+    "nurse": ("clinical", "knowledge"),
     "operator": ("operations",),
     "researcher": ("research",),
     "patient": ("patient",),

@@ -46,7 +46,11 @@ class Entries(BaseModel):
 def _as_told(one: Entry) -> dict[str, Any]:
     entity = {"type": one.entity, "id": "-"} if isinstance(one.entity, str) else one.entity.model_dump()
     more = {name: value for name, value in (one.model_extra or {}).items() if value is not None}
-    return {**one.model_dump(include={"key", "at", "username", "action", "institution", "sid"}), "entity": entity, "detail": {**(one.detail or {}), **more}}
+    return {
+        **one.model_dump(include={"key", "at", "username", "action", "institution", "sid"}),
+        "entity": entity,
+        "detail": {**(one.detail or {}), **more},
+    }
 
 
 @router.post("/audit/entries")

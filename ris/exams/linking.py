@@ -86,7 +86,8 @@ def _answer(session: Session, uid: str) -> dict[str, Any]:
     query = (
         select(Exam.id, Exam.unscheduled_code).join(ExamStudy, ExamStudy.exam == Exam.id).where(ExamStudy.study == uid).order_by(Exam.id)
     )
-    exam_id, code = session.execute(query).one()._tuple() if session.execute(query).first() else (None, None)
+    found = session.execute(query).first()
+    exam_id, code = (found[0], found[1]) if found else (None, None)
     reason = None if code is None else {"code": code, "zh": REASONS[code][0], "en": REASONS[code][1]}
     return {"study_uid": uid, "linked": code is None and exam_id is not None, "exam_id": exam_id, "reason": reason}
 

@@ -18,9 +18,10 @@ td { padding: .8mm 1mm; vertical-align: top; overflow-wrap: anywhere } td b { fo
 h2 { font-size: 11.5pt; margin: 5mm 0 1mm } .text { white-space: pre-wrap; overflow-wrap: anywhere; min-height: 18mm }
 .ends { margin-top: 10mm; border-top: .6pt solid #000; padding-top: 2mm; display: flex; justify-content: space-between }
 .note { margin-top: 4mm; font-size: 8.5pt; color: #555 }
+.banner { margin: 0 0 3mm; text-align: center; color: #a00; border: .8pt solid #a00 }
 .draft { position: fixed; top: 95mm; left: 0; right: 0; text-align: center; font-size: 40pt; color: rgba(200, 0, 0, .18); transform: rotate(-30deg) }
 </style></head><body>
-{% if draft %}<div class="draft">预览 / 草稿<br>not signed</div>{% endif %}
+{% if draft %}<div class="draft">预览 / 草稿<br>not signed</div><p class="banner">预览 / 草稿 not signed</p>{% endif %}
 <h1>{{ hospital }}</h1><p class="sub">医学影像诊断报告</p>
 <table>
 {% for line in facts %}<tr>{% for label, value in line %}<td><b>{{ label }}：</b>{{ value or "–" }}</td>{% endfor %}</tr>

@@ -61,7 +61,9 @@ class RunningNode:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> RunningNode:
-        self.process = subprocess.Popen([sys.executable, "-m", "dicom_node"], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dicom_node"], cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log
+        )
         self.wait_ready()
         return self
 

@@ -68,7 +68,9 @@ def filled(corpus: Path, tmp_path_factory: pytest.TempPathFactory, key: Ed25519P
     node = RunningNode(tmp_path_factory.mktemp("corpus-node"), key).start()
     answers: dict[Path, tuple[int, str]] = {}
     # the broken ones last: some carry the UIDs of good ones
-    for folder in sorted((p for p in corpus.iterdir() if p.is_dir() and p.name not in NO_DICOM), key=lambda p: (p.name == "broken", p.name)):
+    for folder in sorted(
+        (p for p in corpus.iterdir() if p.is_dir() and p.name not in NO_DICOM), key=lambda p: (p.name == "broken", p.name)
+    ):
         answers |= send_files(node.dicom_port, "CORPUS", sorted(folder.glob("*.dcm")))
     last = image()
     scu = RawSCU(node.dicom_port, "CORPUS", [(CT, ["1.2.840.10008.1.2.1"])])
@@ -160,7 +162,9 @@ def test_one_slice_in_nine_lossless_syntaxes_is_one_array(corpus: Path, node: Ru
     assert (found.min(), found.max(), found[256, 256]) == (-2000, 2402, 1091)
 
 
-@pytest.mark.parametrize(("name", "error"), [("jpegls-near", 1), ("j2k-lossy", 5), ("jpeg-extended-12bit", 35.7), ("jpeg-baseline-8bit", 64.3)])
+@pytest.mark.parametrize(
+    ("name", "error"), [("jpegls-near", 1), ("j2k-lossy", 5), ("jpeg-extended-12bit", 35.7), ("jpeg-baseline-8bit", 64.3)]
+)
 def test_lossy_syntaxes_stay_within_their_known_error(corpus: Path, node: RunningNode, name: str, error: float) -> None:
     reference = pydicom.dcmread(corpus / "syntax-ct-same-image" / "explicit-le.dcm")
     ds = pydicom.dcmread(corpus / "syntax-ct-same-image" / f"{name}.dcm", stop_before_pixels=True)
@@ -253,7 +257,10 @@ def test_lengths_that_cannot_be_trusted_are_null(filled: Filled) -> None:
 def test_ultrasound_regions_give_millimetres_or_nothing(filled: Filled) -> None:
     names = {p.stem: f"{p.parent.name}/{p.name}" for p in filled.answers if p.parent.name.startswith("us-")}
     echo = filled.frames(next(v for k, v in names.items() if "echo-child" in k))[0]
-    assert (echo["spacing_kind"], [round(s, 3) for s in echo["spacing"]]) == ("region", [0.229, 0.286])  # 0.02286 cm a row, 0.02857 cm a column
+    assert (echo["spacing_kind"], [round(s, 3) for s in echo["spacing"]]) == (
+        "region",
+        [0.229, 0.286],
+    )  # 0.02286 cm a row, 0.02857 cm a column
     assert echo["frame_time"] == 30
     assert echo["samples"] == 3
     shrunk = filled.frames(next(v for k, v in names.items() if "us-30f" in k))[0]

@@ -137,7 +137,12 @@ def test_reindex_gives_the_identical_index(own_node: RunningNode) -> None:
     scu = RawSCU(node.dicom_port, "CT_A", [(CT, [EXPLICIT])])
     other = RawSCU(node.dicom_port, "CT_B", [(CT, [EXPLICIT])])
     first = image(study, PatientName="王^小东", SpecificCharacterSet="GB18030")
-    sent = [first, *(image(study, InstanceNumber=i) for i in range(30)), image(study, SOPInstanceUID=first.SOPInstanceUID), image(study, PatientID="X")]
+    sent = [
+        first,
+        *(image(study, InstanceNumber=i) for i in range(30)),
+        image(study, SOPInstanceUID=first.SOPInstanceUID),
+        image(study, PatientID="X"),
+    ]
     for ds in sent:
         assert scu.store(1, CT, ds.SOPInstanceUID, encoded(ds))[0] == 0
     foreign, last = image(study), image()
@@ -162,14 +167,18 @@ def test_reindex_gives_the_identical_index(own_node: RunningNode) -> None:
         path.unlink()
     node.start()  # a lost index is rebuilt at start; the feed does not repeat itself
     node.wait_instances(end.StudyInstanceUID, 1)
-    assert len([r for r in node.feed() if r["kind"] != "series.quiet"]) == len([r for r in node.feed()[:seqs] if r["kind"] != "series.quiet"])
+    assert len([r for r in node.feed() if r["kind"] != "series.quiet"]) == len(
+        [r for r in node.feed()[:seqs] if r["kind"] != "series.quiet"]
+    )
     node.stop()
     assert dump(node.data) == before
     node.start()
 
 
 def test_a_second_node_on_the_same_folder_is_refused(own_node: RunningNode) -> None:
-    answer = subprocess.run([sys.executable, "-m", "dicom_node"], env=own_node.environment, capture_output=True, text=True, timeout=30, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-m", "dicom_node"], env=own_node.environment, capture_output=True, text=True, timeout=30, check=False
+    )
     assert answer.returncode == 3
     assert "another node" in answer.stderr
     with socket.create_connection(("127.0.0.1", own_node.dicom_port), 2):
@@ -196,7 +205,9 @@ def put(store: Store, data: bytes, sop_uid: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("call", ["writev", "fsync", "link", "pwrite", "fdatasync"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-def test_a_failing_disk_refuses_and_leaves_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
+def test_a_failing_disk_refuses_and_leaves_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
     ds = image()
     data = encoded(ds)
 

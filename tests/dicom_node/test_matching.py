@@ -100,7 +100,12 @@ def test_lists_and_groups() -> None:
     assert matches("ModalitiesInStudy", "MR\\CT", modalities=["CT", "SR"])
     assert matches("ModalitiesInStudy", "C?", modalities=["CT", "SR"])
     assert not matches("ModalitiesInStudy", "MR", modalities=["CT", "SR"])
-    row = {"patient_name": "Wang^XiaoDong=王^小东", "name_alphabetic": "Wang^XiaoDong", "name_ideographic": "王^小东", "pinyin": "wang xiao dong"}
+    row = {
+        "patient_name": "Wang^XiaoDong=王^小东",
+        "name_alphabetic": "Wang^XiaoDong",
+        "name_ideographic": "王^小东",
+        "pinyin": "wang xiao dong",
+    }
     for query in ("wang^xiaodong", "=王*", "*=王^小东", "WANG*=王*", "王小东", "wangxiaodong", "?ang*", "Wang^XiaoDong^^"):
         assert matches("PatientName", query, **row), query
     for query in ("=李*", "Li*", "wang", "WANG*=李*", "东"):
@@ -153,7 +158,9 @@ def test_european_names_stay_european(name: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=40), st.sampled_from([[], ["GB18030"], ["ISO_IR 192"], ["ISO 2022 IR 58"], ["\\", "ISO 2022 IR 149"], ["nonsense"]]))
+@given(
+    st.binary(max_size=40), st.sampled_from([[], ["GB18030"], ["ISO_IR 192"], ["ISO 2022 IR 58"], ["\\", "ISO 2022 IR 149"], ["nonsense"]])
+)
 def test_no_bytes_break_the_decoder(raw: bytes, terms: list[str]) -> None:
     used, _ = charset.effective(terms, [raw])
     assert all(isinstance(group, str) for group in charset.name_groups(raw, used))
@@ -169,7 +176,9 @@ def test_pinyin_knows_surnames(name: str, syllables: str, initials: str) -> None
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=200), st.sampled_from(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]))
+@given(
+    st.binary(max_size=200), st.sampled_from(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"])
+)
 def test_no_bytes_break_the_walker(data: bytes, syntax: str) -> None:
     try:
         identify(data, syntax)

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from running_node import CT, RunningNode, encoded, image, save, uid
 from rawscu import EXPLICIT, RawSCU, Refused
+from running_node import CT, RunningNode, encoded, image, save, uid
 
 pytestmark = [pytest.mark.clause("S-1", "H-5"), pytest.mark.skipif(shutil.which("storescu") is None, reason="dcmtk is not installed")]
 

@@ -117,7 +117,9 @@ def test_a_revoked_account_is_dead_at_once(place: Place) -> None:
         {"table": "revocations", "key": "dr.gone", "version": 5, "data": {"not_before": now - 5}},
         {"table": "revocations", "key": "session:session-ended", "version": 1, "data": {}},
     ]
-    assert node.http.post(node.url + "/annotations", json={"rows": rows}, headers={"Authorization": f"Bearer {node.ticket()}"}).json() == {"taken": 2}
+    assert node.http.post(node.url + "/annotations", json={"rows": rows}, headers={"Authorization": f"Bearer {node.ticket()}"}).json() == {
+        "taken": 2
+    }
     assert node.get("/dicom-web/studies", old).json()["code"] == "ticket.revoked"
     assert node.get("/dicom-web/studies", ended).json()["code"] == "ticket.revoked"
     assert node.get("/dicom-web/studies", node.ticket(sub="dr.gone")).status_code == 200  # signed in anew
@@ -159,5 +161,9 @@ def test_opening_a_study_is_recorded_once_per_person_and_session(place: Place) -
         ticket = node.ticket(sub=sub, sid=sid)
         assert node.get(f"/studies/{ds.StudyInstanceUID}/summary", ticket).status_code == 200
         assert node.get(f"/series/{ds.StudyInstanceUID}/{ds.SeriesInstanceUID}/stream", ticket).status_code == 200
-    opened = [(r["data"]["username"], r["data"]["sid"]) for r in node.feed() if r["kind"] == "study.opened" and r["study_uid"] == ds.StudyInstanceUID]
+    opened = [
+        (r["data"]["username"], r["data"]["sid"])
+        for r in node.feed()
+        if r["kind"] == "study.opened" and r["study_uid"] == ds.StudyInstanceUID
+    ]
     assert opened == [("a", "1"), ("a", "2"), ("b", "1")]

@@ -57,7 +57,13 @@ def test_stream_comes_in_order_of_space_from_the_middle_outwards(node: RunningNo
     assert header["order"] == [3, 4, 2, 5, 1, 6, 0]
     assert header["warnings"] == []
     frame = header["frames"][0]
-    assert (frame["spacing"], frame["spacing_kind"], frame["bits"], frame["signed"], frame["intercept"]) == ([0.5, 0.25], "pixel", 16, True, -1024)
+    assert (frame["spacing"], frame["spacing_kind"], frame["bits"], frame["signed"], frame["intercept"]) == (
+        [0.5, 0.25],
+        "pixel",
+        16,
+        True,
+        -1024,
+    )
     assert set(frame) >= {"index", "number", "rows", "columns", "samples", "photometric", "slope", "rescale_type", "windows", "orientation",
                           "frame_of_reference", "slice_location", "thickness", "patient_position", "laterality", "padding", "frame_time",
                           "smallest", "largest"}  # fmt: skip
@@ -154,8 +160,17 @@ def test_conflicts_are_kept_shown_and_never_change_a_study(node: RunningNode) ->
     store(node, foreign, taken, aet="CT_B")
     node.wait_instances(one.StudyInstanceUID, 2)
     found = node.wait_for(
-        lambda: len(rows := [r for r in node.feed() if r["kind"] == "conflict.found" and r["study_uid"] in {one.StudyInstanceUID, taken.StudyInstanceUID}]) == 4
-        and rows
+        lambda: (
+            len(
+                rows := [
+                    r
+                    for r in node.feed()
+                    if r["kind"] == "conflict.found" and r["study_uid"] in {one.StudyInstanceUID, taken.StudyInstanceUID}
+                ]
+            )
+            == 4
+            and rows
+        )
     )
     assert [(r["institution"], r["data"]["reason"]) for r in found] == [
         ("H01", "same_uid_other_bytes"), ("H01", "patient_differs"), ("H02", "study_of_other_institution"),
@@ -163,7 +178,12 @@ def test_conflicts_are_kept_shown_and_never_change_a_study(node: RunningNode) ->
     ]  # fmt: skip
     summary = node.get(f"/studies/{one.StudyInstanceUID}/summary").json()
     assert (summary["institution"], summary["description"], summary["warnings"]) == ("H01", "Chest", ["patients_differ"])
-    assert node.get("/dicom-web/studies", node.ticket(["H02"]), params={"StudyInstanceUID": f"{one.StudyInstanceUID},{taken.StudyInstanceUID}"}).json() == []
+    assert (
+        node.get(
+            "/dicom-web/studies", node.ticket(["H02"]), params={"StudyInstanceUID": f"{one.StudyInstanceUID},{taken.StudyInstanceUID}"}
+        ).json()
+        == []
+    )
     first = node.get(f"/dicom-web/studies/{one.StudyInstanceUID}/series/{one.SeriesInstanceUID}/instances/{one.SOPInstanceUID}",
                      headers={"Accept": "application/dicom"}).content  # fmt: skip
     assert pydicom.dcmread(io.BytesIO(first)).StudyDescription == "Chest"
@@ -202,7 +222,7 @@ def test_long_poll_and_events_arrive_at_once(node: RunningNode) -> None:
             for line in answer.iter_lines():
                 seen.append(line)
                 ready.set()
-                if line.startswith("data: {\"seq"):
+                if line.startswith('data: {"seq'):
                     return
 
     thread = threading.Thread(target=follow, daemon=True)

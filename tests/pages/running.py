@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20.0, says: str = "") -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60.0, says: str = "") -> Any:
     """Polls until `what()` is true; fails with words after the limit."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -31,7 +31,7 @@ class ListFeed:
         self.rows = [{"seq": seq, "kind": "thing", "data": {}} for seq in seqs]
         self.down = False
 
-    def __call__(self, since: int, *, limit: int, wait: float) -> dict[str, Any]:  # noqa: ARG002
+    def __call__(self, since: int, *, limit: int, wait: float) -> dict[str, Any]:
         if self.down:
             raise ConnectionRefusedError
         found = [row for row in self.rows if row["seq"] > since][:limit]
@@ -126,7 +126,7 @@ def test_while_the_target_is_ill_nothing_is_set_aside(cursors: SqliteCursors) ->
 @pytest.mark.parametrize("status", [401, 403, 429, 502, 503, 504])
 def test_outages_never_use_up_tries(cursors: SqliteCursors, status: int) -> None:
     class Ill(Recorder):
-        def apply(self, rows: Sequence[Row]) -> None:  # noqa: ARG002
+        def apply(self, rows: Sequence[Row]) -> None:
             request = httpx.Request("POST", "http://127.0.0.1/")
             raise httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
 

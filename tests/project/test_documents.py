@@ -55,7 +55,11 @@ def tracked() -> list[Path]:
 
 def test_no_file_names_a_package_registry_host():
     host = re.compile("|".join(["pypi" + r"\.org", "files\\.python" + "hosted", "registry\\.npm" + "js", "deb\\.deb" + "ian"]))
-    found = [path.relative_to(ROOT) for path in tracked() if path.suffix not in {".png", ".ico"} and host.search(path.read_text("utf-8", "replace"))]
+    found = [
+        path.relative_to(ROOT)
+        for path in tracked()
+        if path.suffix not in {".png", ".ico"} and host.search(path.read_text("utf-8", "replace"))
+    ]
     assert found == []
 
 

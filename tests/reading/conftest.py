@@ -59,7 +59,17 @@ def open_desk(stack: Stack, browser: Browser) -> Iterator[Callable[..., Page]]:
     def open_as(username: str, width: int = 1366, height: int = 768, *, quiet: bool = True, lang: str = "zh") -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
         contexts.append(context)
-        context.add_cookies([{"name": "hub-ticket", "value": stack.ticket(username), "url": f"{stack.url}/services/", "httpOnly": True, "sameSite": "Strict"}])
+        context.add_cookies(
+            [
+                {
+                    "name": "hub-ticket",
+                    "value": stack.ticket(username),
+                    "url": f"{stack.url}/services/",
+                    "httpOnly": True,
+                    "sameSite": "Strict",
+                }
+            ]
+        )
         context.add_init_script(f"localStorage.getItem('hub.lang') || localStorage.setItem('hub.lang', '{lang}')")
         page = context.new_page()
         page.set_default_timeout(10_000)

@@ -143,7 +143,16 @@ class Stack:
             "pages": [sys.executable, "-m", "hub_config.pages"],
             "proxy": [
                 *("node", str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"), "--ip", "127.0.0.1"),
-                *("--port", str(self.ports["proxy"]), "--api-ip", "127.0.0.1", "--api-port", str(self.ports["proxy-api"]), "--log-level", "error"),
+                *(
+                    "--port",
+                    str(self.ports["proxy"]),
+                    "--api-ip",
+                    "127.0.0.1",
+                    "--api-port",
+                    str(self.ports["proxy-api"]),
+                    "--log-level",
+                    "error",
+                ),
             ],
         }
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -213,7 +222,9 @@ class Stack:
         hello = {"Authorization": f"Service followers:{self.secrets['followers']}"}
         ticket = httpx.post(f"{self.ris_url}/internal/service-ticket", headers=hello).raise_for_status().json()["ticket"]
         body = {"images_seq": self.arrivals, "institution": "H01", "series": 1, "instances": 1, "quiet": True, "modality": "CT", **arrival}
-        answer = httpx.post(f"{self.ris_url}/api/v1/studies/arrivals", json={"arrivals": [body]}, headers={"Authorization": f"Bearer {ticket}"})
+        answer = httpx.post(
+            f"{self.ris_url}/api/v1/studies/arrivals", json={"arrivals": [body]}, headers={"Authorization": f"Bearer {ticket}"}
+        )
         answer.raise_for_status()
         result: dict[str, Any] = answer.json()["results"][0]
         return result

@@ -22,8 +22,8 @@ from starlette.testclient import TestClient
 
 from ris.app import API, PREFIX, make_app
 from ris.database import Database
-from ris.settings import Settings
 from ris.setting_up import bootstrap
+from ris.settings import Settings
 
 POSTGRES = Path(os.environ.get("POSTGRES_BIN") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), "/nowhere"))
 PASSWORD = "a-long-password"
@@ -105,7 +105,9 @@ def world() -> dict[str, Any]:
         {"username": role, "name": role, "password": PASSWORD, "assignments": [{"role": role, "institution": "C"}]}
         for role in ("operator", "researcher", "patient")
     ]
-    accounts.append({"username": "second.reviewer", "name": "周审核", "password": PASSWORD, "assignments": [{"role": "reviewer", "institution": "C"}]})
+    accounts.append(
+        {"username": "second.reviewer", "name": "周审核", "password": PASSWORD, "assignments": [{"role": "reviewer", "institution": "C"}]}
+    )
     institutions = [
         {"code": "C", "name": "儿童医院诊断中心", "name_en": "Centre", "kind": "centre"},
         {"code": "HA", "name": "甲县医院", "name_en": "Hospital A"},
@@ -141,7 +143,12 @@ class Person:
 
     def ask(self, method: str, path: str, *, key: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> Any:
         """Ask the API (path below /api/v1); returns the answer."""
-        given = {"Cookie": f"hub-ticket={self.ticket}", "Sec-Fetch-Site": "same-origin", **({"Idempotency-Key": key} if key else {}), **(headers or {})}
+        given = {
+            "Cookie": f"hub-ticket={self.ticket}",
+            "Sec-Fetch-Site": "same-origin",
+            **({"Idempotency-Key": key} if key else {}),
+            **(headers or {}),
+        }
         return self.house.http.request(method, API + path, headers=given, **more)
 
     def get(self, path: str, **more: Any) -> Any:

@@ -40,10 +40,16 @@ def test_login_says_who_and_where(house: House) -> None:
     assert (answer["username"], answer["roles"], answer["landing"]) == ("radiologist.c", ["radiologist"], "reading")
     assert answer["assignments"] == [{"role": "radiologist", "institution": "C"}]
     landings = {"reviewer.c": "reading", "administrator.c": "statistics", "registrar.ha": "registration", "technician.ha": "technician"}
-    landings |= {"clinician.hb": "clinical", "nurse.hb": "clinical", "operator": "operations", "patient": "patient", "researcher": "research"}
+    landings |= {
+        "clinician.hb": "clinical",
+        "nurse.hb": "clinical",
+        "operator": "operations",
+        "patient": "patient",
+        "researcher": "research",
+    }
     for username, landing in landings.items():
         assert house.as_(username).get("/me")["landing"] == landing
-    assert house.as_("administrator.c").get("/me")["desks"] == ["statistics", "administration"]
+    assert house.as_("administrator.c").get("/me")["desks"] == ["statistics", "knowledge"]
     assert house.as_("clinician.hb").get("/me")["institutions"] == ["HB"]
     assert house.as_("patient").get("/me")["institutions"] == []
 
@@ -91,7 +97,11 @@ def test_disabled_account_is_dead_at_once(house: House) -> None:
     assert house.internal("refresh", {"refresh": person.refresh}).status_code == 401
     wrong = house.internal("login", {"username": username, "password": PASSWORD})
     assert (wrong.status_code, wrong.json()["code"]) == (403, "login.disabled")
-    assert house.internal("active", {"usernames": [username, "radiologist.c", "nobody"]}).json() == {username: False, "radiologist.c": True, "nobody": False}
+    assert house.internal("active", {"usernames": [username, "radiologist.c", "nobody"]}).json() == {
+        username: False,
+        "radiologist.c": True,
+        "nobody": False,
+    }
     rows = [row for row in house.feed(since) if row["kind"] in {"account.changed", "session.ended"}]
     assert {row["kind"] for row in rows} == {"account.changed", "session.ended"}
     assert all(abs(row["data"]["not_before"] - time.time()) < 120 for row in rows)
@@ -216,7 +226,13 @@ def test_the_cookie_slides_in_the_second_half_of_its_life(house: House) -> None:
 @pytest.mark.clause("S-9")
 def test_internal_routes_believe_only_the_secret(house: House) -> None:
     body = {"username": "radiologist.c", "password": PASSWORD}
-    for header in (None, "Service hub:wrong", "Service nobody:x", f"Service pages:{secret_of('pages')}", f"Bearer {house.as_('administrator.c').ticket}"):
+    for header in (
+        None,
+        "Service hub:wrong",
+        "Service nobody:x",
+        f"Service pages:{secret_of('pages')}",
+        f"Bearer {house.as_('administrator.c').ticket}",
+    ):
         answer = house.http.post(f"{PREFIX}/internal/login", json=body, headers={"Authorization": header} if header else {})
         assert answer.status_code in {401, 403}, header
     stranger = house.internal("service-ticket", service="stranger").json()["ticket"]  # a secret, but no operation
@@ -236,7 +252,10 @@ def test_script_ticket_from_a_hub_token(house: House) -> None:
     def hub(request: httpx.Request) -> httpx.Response:
         asked.append(request.headers["authorization"])
         known: dict[str, Any] = {
-            "token good-token-1": (200, {"kind": "user", "name": "reviewer.c", "scopes": ["access:services!service=ris", "read:users!user=reviewer.c"]}),
+            "token good-token-1": (
+                200,
+                {"kind": "user", "name": "reviewer.c", "scopes": ["access:services!service=ris", "read:users!user=reviewer.c"]},
+            ),
             "token narrow-token": (200, {"kind": "user", "name": "reviewer.c", "scopes": ["read:users!user=reviewer.c"]}),
             "token broken-hub-1": (500, {}),
         }
@@ -245,13 +264,20 @@ def test_script_ticket_from_a_hub_token(house: House) -> None:
 
     house.http.app.state.hub_tokens = HubTokens("http://hub.invalid/hub/api", httpx.MockTransport(hub))  # type: ignore[attr-defined]
     try:
-        ask = lambda token: house.http.post(f"{API}/tickets/script", headers={"Authorization": f"token {token}"})  # noqa: E731
+        ask = lambda token: house.http.post(f"{API}/tickets/script", headers={"Authorization": f"token {token}"})
         ticket = ask("good-token-1").json()["ticket"]
         assert ask("good-token-1").status_code == 200
         assert asked.count("token good-token-1") == 1  # believed for 15 s
         assert me(house, Authorization=f"Bearer {ticket}").json()["username"] == "reviewer.c"
-        assert house.http.post(f"{API}/tickets/renew", headers={"Authorization": f"Bearer {ticket}"}).json()["code"] == "ticket.script_renew"
-        for token, code in (("narrow-token", "hub.token"), ("unknown-token", "hub.token"), ("broken-hub-1", "hub.away"), ("x", "hub.token")):
+        assert (
+            house.http.post(f"{API}/tickets/renew", headers={"Authorization": f"Bearer {ticket}"}).json()["code"] == "ticket.script_renew"
+        )
+        for token, code in (
+            ("narrow-token", "hub.token"),
+            ("unknown-token", "hub.token"),
+            ("broken-hub-1", "hub.away"),
+            ("x", "hub.token"),
+        ):
             assert ask(token).json()["code"] == code
     finally:
         house.http.app.state.hub_tokens = None  # type: ignore[attr-defined]

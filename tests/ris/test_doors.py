@@ -31,9 +31,9 @@ def test_every_route_declares_who_may_come(house: House) -> None:
         return FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     direct, included, mounted, empty = bare(), bare(), bare(), bare()
-    direct.add_api_route("/open", lambda: {})
+    direct.add_api_route("/open", dict)
     router = APIRouter()
-    router.add_api_route("/open", lambda: {})
+    router.add_api_route("/open", dict)
     included.include_router(router, prefix="/deep")
     mounted.mount("/open", FastAPI())
     for application in (direct, included, mounted, empty):
@@ -74,7 +74,9 @@ def _things_of_b(house: House) -> dict[str, Any]:
     ordered = book(house, "HB", patient={"name": SECRET_NAME})
     accession = ordered["exams"][0]["accession"]
     patient_id = ordered["patient"]["patient_id"]
-    seen = arrival(institution="HB", accession=accession, patient_id=patient_id, patient_name=SECRET_NAME, birth_date="20240506", quiet=True)
+    seen = arrival(
+        institution="HB", accession=accession, patient_id=patient_id, patient_name=SECRET_NAME, birth_date="20240506", quiet=True
+    )
     house.arrive(**seen)
     waiting = house.arrive(institution="HB", patient_name=SECRET_NAME)
     doctor = house.as_("radiologist.c")
@@ -150,7 +152,14 @@ def test_every_view_and_change_is_in_the_audit(house: House) -> None:
     assert "clinician.ha" in {row["username"] for row in exam}
     assert house.as_("administrator.hb").get(f"/audit?entity_type=report&entity_id={report['id']}")["rows"] == []
     assert doctor.ask("GET", "/audit").status_code == 403
-    entry = {"key": f"images:{report['id']}", "at": "2026-11-23T01:02:03Z", "username": "nurse.ha", "action": "study.opened", "entity": {"type": "study", "id": "1.2"}, "institution": "HA"}
+    entry = {
+        "key": f"images:{report['id']}",
+        "at": "2026-11-23T01:02:03Z",
+        "username": "nurse.ha",
+        "action": "study.opened",
+        "entity": {"type": "study", "id": "1.2"},
+        "institution": "HA",
+    }
     assert house.service("followers", "POST", "/audit/entries", json={"entries": [entry, entry]}).json() == {"added": 1}
     assert house.service("followers", "POST", "/audit/entries", json={"entries": [entry]}).json() == {"added": 0}
     assert house.as_("administrator.c").get("/audit?action=study.opened")["rows"][0]["username"] == "nurse.ha"

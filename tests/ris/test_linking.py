@@ -128,7 +128,15 @@ def test_images_that_came_before_the_registration_are_claimed(house: House) -> N
 
 @pytest.mark.clause("D-2")
 def test_unreadable_headers_are_taken_with_a_note(house: House) -> None:
-    odd = {"study_date": "2026-13-45", "study_time": "99", "birth_date": "kind", "sex": "?", "patient_name": None, "patient_id": None, "modality": None}
+    odd = {
+        "study_date": "2026-13-45",
+        "study_time": "99",
+        "birth_date": "kind",
+        "sex": "?",
+        "patient_name": None,
+        "patient_id": None,
+        "modality": None,
+    }
     result = house.arrive(**arrival(**odd))
     row = house.as_("radiologist.c").get(f"/exams/{result['exam_id']}")
     assert row["performed_at"] is None
@@ -161,7 +169,11 @@ def test_agreement_is_symmetric_and_needs_a_reason(one: Identity, two: Identity)
         assert same_id or same_person
 
 
-@given(st.sampled_from([None, "", " ", "A1", "a１"]), st.one_of(st.none(), st.builds(Candidate, st.sampled_from(STATES), IDENTITIES)), IDENTITIES)
+@given(
+    st.sampled_from([None, "", " ", "A1", "a１"]),
+    st.one_of(st.none(), st.builds(Candidate, st.sampled_from(STATES), IDENTITIES)),
+    IDENTITIES,
+)
 @pytest.mark.clause("D-2")
 def test_linking_never_links_somebody_else(accession: str | None, candidate: Candidate | None, arrived: Identity) -> None:
     if linking(accession, candidate, arrived) is None:

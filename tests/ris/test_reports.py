@@ -117,7 +117,9 @@ def test_drafts_versions_and_lost_answers(house: House) -> None:
     taken = house.as_("second.reviewer").ask("POST", "/reports", json={"exam_ids": [exam["exam_id"]]})
     assert (taken.status_code, taken.json()["code"]) == (409, "report.taken")
     assert doctor.get(f"/reports/{report['id']}/versions")["rows"] == []
-    empty = doctor.ask("POST", f"/reports/{report['id']}/transitions", json={"action": "submit", "version": saved["version"], "impression": " "})
+    empty = doctor.ask(
+        "POST", f"/reports/{report['id']}/transitions", json={"action": "submit", "version": saved["version"], "impression": " "}
+    )
     assert empty.json()["code"] == "report.empty"
 
 
@@ -147,7 +149,9 @@ def test_recall_after_signing_and_addendum(house: House) -> None:
     report = act(doctor, report, "addendum").json()
     assert report["state"] == "addendum"
     # While the addendum is written the hospital goes on reading what was signed.
-    saved = doctor.ask("PUT", f"/reports/{report['id']}/draft", json={"version": report["version"], **TEXT, "impression": "补充：肋骨"}).json()
+    saved = doctor.ask(
+        "PUT", f"/reports/{report['id']}/draft", json={"version": report["version"], **TEXT, "impression": "补充：肋骨"}
+    ).json()
     seen = house.as_("clinician.ha").get(f"/reports/{report['id']}")
     assert (seen["impression"], seen["in_force"]) == (TEXT["impression"], True)
     report = act(doctor, {**report, "version": saved["version"]}, "submit").json()
@@ -163,7 +167,12 @@ def test_recall_after_signing_and_addendum(house: House) -> None:
 @pytest.mark.clause("R-9")
 def test_kept_versions_and_audit_cannot_be_altered(house: House) -> None:
     written(house)
-    for statement in ("UPDATE report_version SET findings = 'x'", "DELETE FROM audit_entry", "UPDATE audit_entry SET username = 'x'", "DELETE FROM feed"):
+    for statement in (
+        "UPDATE report_version SET findings = 'x'",
+        "DELETE FROM audit_entry",
+        "UPDATE audit_entry SET username = 'x'",
+        "DELETE FROM feed",
+    ):
         with pytest.raises(DBAPIError, match="only added"), house.database.write() as session:
             session.execute(text(statement))
 
@@ -180,7 +189,13 @@ def test_no_report_without_images_and_one_patient_per_report(house: House) -> No
 
 
 @pytest.mark.clause("R-1")
-@given(st.sampled_from(STATES), st.sampled_from(sorted(TRANSITIONS)), st.sampled_from(["author", "reviewer", "other"]), st.booleans(), st.booleans())
+@given(
+    st.sampled_from(STATES),
+    st.sampled_from(sorted(TRANSITIONS)),
+    st.sampled_from(["author", "reviewer", "other"]),
+    st.booleans(),
+    st.booleans(),
+)
 def test_rules_never_let_the_author_review(state: str, action: str, who: str, write: bool, review: bool) -> None:
     operations = frozenset({"report.view"} | ({"report.write"} if write else set()) | ({"report.review"} if review else set()))
     report = Standing(state, "author", "reviewer" if state == "in_review" else None)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
+from ris.access.scope import Scope
 from ris.exams.model import Exam, ExamToken, WorklistRow
 from ris.exams.rules import VIEWS
 from ris.exams.worklist import Filters, read_worklist
-from ris.access.scope import Scope
 from ris.search import haystack_of, pinyin_of, tokens_of
 from tests.ris.conftest import COUNTER, House, arrival, book
 from tests.ris.test_reports import act, written
@@ -64,7 +64,21 @@ def test_search_by_name_pinyin_initials_and_numbers(house: House) -> None:
     def found(typed: str) -> bool:
         return exam_id in {row["exam_id"] for row in reader.ask("GET", "/worklist", params={"q": typed, "limit": 2000}).json()["rows"]}
 
-    for typed in ("单晓曾", "晓曾", "单", "shanxiao", "SHAN", "sxz", "sx", "ｓｘｚ", f"mrn-77{number}", f"77{number}", f"2026-{number:05d}", "单 sxz", "shan xiao"):
+    for typed in (
+        "单晓曾",
+        "晓曾",
+        "单",
+        "shanxiao",
+        "SHAN",
+        "sxz",
+        "sx",
+        "ｓｘｚ",
+        f"mrn-77{number}",
+        f"77{number}",
+        f"2026-{number:05d}",
+        "单 sxz",
+        "shan xiao",
+    ):
         assert found(typed), typed
     for typed in ("danxiao", "单晓明", "sxzq", f"2027-{number:05d}", "%", "单 李"):
         assert not found(typed), typed
@@ -75,7 +89,12 @@ def test_search_by_name_pinyin_initials_and_numbers(house: House) -> None:
 
 @pytest.mark.clause("R-5")
 def test_pinyin_of_known_names() -> None:
-    known = {"单雄信": ("shan xiong xin", "sxx"), "曾子墨": ("zeng zi mo", "zzm"), "仇英": ("qiu ying", "qy"), "欧阳修": ("ou yang xiu", "oyx")}
+    known = {
+        "单雄信": ("shan xiong xin", "sxx"),
+        "曾子墨": ("zeng zi mo", "zzm"),
+        "仇英": ("qiu ying", "qy"),
+        "欧阳修": ("ou yang xiu", "oyx"),
+    }
     known |= {"尉迟恭": ("yu chi gong", "ycg"), "王小明": ("wang xiao ming", "wxm"), "Smith^John": ("smith john", "sj")}
     for name, expected in known.items():
         assert pinyin_of(name) == expected
@@ -172,16 +191,25 @@ def test_exam_moves_by_the_table_and_by_right(house: House) -> None:
 def test_orders_follow_their_exams(house: House) -> None:
     ordered = book(house)
     registrar = house.as_("registrar.ha")
-    changed = registrar.post(f"/orders/{ordered['id']}/transitions", {"action": "change", "version": ordered["version"], "question": "骨折？"})
+    changed = registrar.post(
+        f"/orders/{ordered['id']}/transitions", {"action": "change", "version": ordered["version"], "question": "骨折？"}
+    )
     assert (changed["state"], changed["question"]) == ("changed", "骨折？")
     cancelled = registrar.post(f"/orders/{ordered['id']}/transitions", {"action": "cancel", "version": changed["version"]})
     assert cancelled["state"] == "cancelled"
     assert [one["state"] for one in cancelled["exams"]] == ["cancelled"]
     taken = book(house)
-    again = registrar.ask("POST", "/orders", json={"institution": "HA", "patient_id": taken["patient"]["id"], "exams": [{"accession": taken["exams"][0]["accession"].lower()}]})
+    again = registrar.ask(
+        "POST",
+        "/orders",
+        json={"institution": "HA", "patient_id": taken["patient"]["id"], "exams": [{"accession": taken["exams"][0]["accession"].lower()}]},
+    )
     assert (again.status_code, again.json()["code"]) == (409, "row.exists")
     # one patient row per PatientID; another child under the same number is refused
-    same = registrar.post("/orders", {"institution": "HA", "patient": {"patient_id": taken["patient"]["patient_id"], "name": "李小红", "birth_date": "2024-05-06"}})
+    same = registrar.post(
+        "/orders",
+        {"institution": "HA", "patient": {"patient_id": taken["patient"]["patient_id"], "name": "李小红", "birth_date": "2024-05-06"}},
+    )
     assert same["patient"]["id"] == taken["patient"]["id"]
     other = {"patient_id": taken["patient"]["patient_id"], "name": "赵六", "birth_date": "2019-01-01"}
     assert registrar.ask("POST", "/orders", json={"institution": "HA", "patient": other}).json()["code"] == "row.exists"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from .server import ViewerServer
 from .streams import Stream
@@ -39,13 +38,31 @@ class Bench:
         self.server = server
         self.errors: list[str] = []
         self.outside: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request", lambda request: None if request.url.startswith((server.url, "data:", "blob:")) else self.outside.append(request.url)
-        )
-        page.goto(server.url)
+        self.left: object = None
+        self.listeners: dict[str, Callable[[Any], None]] = {
+            "pageerror": lambda error: self.errors.append(str(error)),
+            "console": lambda message: self.errors.append(message.text) if message.type == "error" else None,
+            "request": self._requested,
+        }
+        for event, listener in self.listeners.items():
+            page.on(event, listener)
+        if not page.url.startswith(server.url):
+            page.goto(server.url)
         self.until("typeof bench === 'object'")
+
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith((self.server.url, "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def close(self) -> None:
+        """Disposes every viewer and notes what the page still holds."""
+        self.run(
+            "for (const one of Object.values(bench.viewers)) one.dispose(); bench.viewers = {}; bench.events = [];"
+            "for (const id of ['a', 'b']) document.getElementById(id).removeAttribute('style')"
+        )
+        self.left = self.run("bench.facts()")
+        for event, listener in self.listeners.items():
+            self.page.remove_listener(event, listener)
 
     def run(self, expression: str, argument: Any = None) -> Any:
         return self.page.evaluate(expression, argument)
@@ -114,22 +131,26 @@ class Bench:
             time.sleep(0.05)
 
 
-@pytest.fixture
-def bench(browser: Browser, server: ViewerServer) -> Iterator[Bench]:
+@pytest.fixture(scope="session")
+def page(browser: Browser, server: ViewerServer) -> Iterator[Page]:
+    """One page for all tests, as a doctor's page stays open all day; each test must leave it empty."""
     context = browser.new_context(viewport={"width": 900, "height": 700})
-    one = Bench(context.new_page(), server)
-    yield one
-    errors, outside = one.errors, one.outside
+    yield context.new_page()
     context.close()
-    for kept in (server.streams, server.pause, server.cut, server.problems):
+
+
+EMPTY = {"series": 0, "bytes": 0, "images": 0, "cached": 0, "viewers": 0}
+
+
+@pytest.fixture
+def bench(page: Page, server: ViewerServer) -> Iterator[Bench]:
+    one = Bench(page, server)
+    yield one
+    one.close()
+    for kept in (server.streams, server.pause, server.cut, server.cuts, server.problems):
         kept.clear()
     server.node = None
-    assert errors == []
-    assert outside == [], "a request left the machine"
-
-
-@pytest.fixture
-def pictures() -> Path:
-    folder = Path("/tmp/viewer-pictures")
-    folder.mkdir(exist_ok=True)
-    return folder
+    server.asked.clear()
+    assert one.left == EMPTY, "a disposed viewer left something in the page"
+    assert one.errors == []
+    assert one.outside == [], "a request left the machine"

@@ -21,12 +21,13 @@ from tests.conftest import take_free_port
 from .conftest import Bench
 from .server import ROOT
 
-# Set of the corpus → files, and the option with which storescu proposes the syntax they are stored in.
+# Name → folder of the corpus, files, and the option with which storescu proposes the syntax they are stored in.
 SETS = {
-    "ct-chest-ffs": ("*.dcm", "-xe"),
-    "us-cine": ("echo-child*", "-xy"),
-    "ct-head-tilt": ("*.dcm", "-xe"),
-    "cr-chest": ("chest-rg1*", "-xw"),
+    "ct-chest-ffs": ("ct-chest-ffs", "*.dcm", "-xe"),
+    "us-cine": ("us-cine", "echo-child*", "-xy"),
+    "ct-head-tilt": ("ct-head-tilt", "*.dcm", "-xe"),
+    "cr-chest": ("cr-chest", "chest-rg1*", "-xw"),
+    "us-shrunken": ("us-cine", "us-30f*", "-xy"),
 }
 
 
@@ -55,8 +56,8 @@ class Node:
         self.series: dict[str, tuple[str, str]] = {}
 
     def fill(self, corpus: Path) -> None:
-        for name, (pattern, syntax) in SETS.items():
-            files = sorted((corpus / name).glob(pattern))
+        for name, (folder, pattern, syntax) in SETS.items():
+            files = sorted((corpus / folder).glob(pattern))
             send = ["storescu", "-R", syntax, "-aet", "CT_A", "-aec", "HUB", "127.0.0.1", str(self.dicom)]
             subprocess.run([*send, *map(str, files)], check=True, capture_output=True, timeout=60)
             first = pydicom.dcmread(files[0], stop_before_pixels=True)
@@ -160,6 +161,13 @@ def test_ultrasound_and_film_from_the_node_have_honest_units(bench: Bench, node:
     assert inside["unit"] == "mm (US)"
     assert inside["value"] == pytest.approx(200 * 0.2857, abs=0.6)
     assert across["unit"] == "px"
+    # Shrunk after calibration: its region reaches beyond the picture, so no mm anywhere.
+    open_series(bench, node, "us-shrunken")
+    bench.drag(bench.screen(120, 60), bench.screen(220, 60))
+    shrunken = bench.run("bench.viewers.a.measurements()")[-1]
+    assert shrunken["unit"] == "px"
+    assert shrunken["value"] == pytest.approx(100, abs=1)
+    bench.wait_text(".px-warnings", "不显示毫米")
     open_series(bench, node, "cr-chest")
     bench.drag(bench.screen(500, 500), bench.screen(1100, 1300))
     assert bench.run("bench.viewers.a.measurements()")[-1]["unit"] == "px"

@@ -53,7 +53,7 @@ def draw_length(bench: Bench, start: tuple[float, float] = LINE[0], end: tuple[f
         ([0.3, 0.3], "region", {"regions": [{"x0": 0, "y0": 0, "x1": 60, "y1": 159, "spacing": [0.3, 0.3]}]}, 100.0, "px"),
     ],
 )
-def test_length_by_mouse(bench: Bench, spacing: list[float] | None, kind: str, more: dict[str, Any], expected: float, unit: str) -> None:  # noqa: PLR0917
+def test_length_by_mouse(bench: Bench, spacing: list[float] | None, kind: str, more: dict[str, Any], expected: float, unit: str) -> None:
     oblique = [0.0538, 0.965, 0.2566, 0.0181, 0.256, -0.9665]
     bench.mount()
     bench.show(Stream([frame_of(picture(), spacing=spacing, spacing_kind=kind, orientation=oblique, position=[11, -22, 33], **more)]))
@@ -186,7 +186,7 @@ def test_first_image_before_the_rest_and_progress(bench: Bench) -> None:
     server = bench.server
     bench.mount()
     bench.show(stack(2), "warm")
-    server.pause["slow"] = 0.05
+    server.pause["slow"] = 0.15
     started = bench.run("performance.now()")
     bench.show(stack(21), "slow", wait=False)
     bench.until("bench.viewers.a.state().index === 10")
@@ -203,7 +203,7 @@ def test_first_image_before_the_rest_and_progress(bench: Bench) -> None:
     bench.settle()
     assert not bench.page.locator(".px-progress").is_visible()
     shown = bench.run("bench.events.filter(e => e.name === 'a.shown').at(-1).at")
-    assert shown - started < 800, "the first of 21 slow images had to wait for others"
+    assert shown - started < 1500, "the first of 21 slow images had to wait for others"
 
 
 @pytest.mark.clause("H-2")

@@ -1,5 +1,5 @@
 /** Case data fetched ahead: exam details and study summaries, each asked once while fresh, the oldest dropped. */
-import type { Exam, Records, Row, SeriesSummary, Summary } from '../records'
+import type { Exam, Records, Row, SeriesAhead, Summary } from '../records'
 
 const FRESH_MS = 60_000
 const MOST = 40
@@ -42,7 +42,11 @@ export class CaseCache {
   readonly exams: Cache<number, Exam>
   readonly summaries: Cache<string, Summary>
 
-  constructor(records: Pick<Records, 'exam' | 'summary'>) {
+  /** Series of studies that nobody has opened yet. */
+  readonly ahead: Cache<string, SeriesAhead[]>
+
+  constructor(records: Pick<Records, 'exam' | 'summary' | 'seriesAhead'>) {
+    this.ahead = new Cache((uid) => records.seriesAhead(uid))
     this.exams = new Cache((id) => records.exam(id))
     this.summaries = new Cache((uid) => records.summary(uid))
   }
@@ -51,17 +55,21 @@ export class CaseCache {
   changed(before: Row | undefined, after: Row): void {
     if (!before || before.version === after.version) return
     this.exams.drop(after.exam_id)
-    if (before.images !== after.images) for (const uid of after.study_uids) this.summaries.drop(uid)
+    if (before.images === after.images) return
+    for (const uid of after.study_uids) {
+      this.summaries.drop(uid)
+      this.ahead.drop(uid)
+    }
   }
 }
 
 /** The series to show first: in order of number, the first that can be shown and is no localizer (one to three pictures before a longer one). */
-export function firstSeries(summary: Summary): SeriesSummary | null {
-  const shown = sortedSeries(summary).filter((series) => series.renderable)
+export function firstSeries<S extends SeriesAhead>(series: readonly S[]): S | null {
+  const shown = sortedSeries(series).filter((series) => series.renderable)
   const longest = Math.max(0, ...shown.map((series) => series.frames))
   return shown.find((series) => longest <= 3 || series.frames > 3) ?? shown[0] ?? null
 }
 
-export function sortedSeries(summary: Summary): SeriesSummary[] {
-  return [...summary.series].sort((a, b) => (a.number ?? 1e9) - (b.number ?? 1e9) || a.series_uid.localeCompare(b.series_uid))
+export function sortedSeries<S extends SeriesAhead>(series: readonly S[]): S[] {
+  return [...series].sort((a, b) => (a.number ?? 1e9) - (b.number ?? 1e9) || a.series_uid.localeCompare(b.series_uid))
 }

@@ -2,7 +2,7 @@
 import { computed, reactive, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
 import { asProblem, type Problem } from '../../desk/shell'
-import type { Exam, Row, SeriesSummary, Summary } from '../records'
+import type { Exam, Row, SeriesAhead, SeriesSummary, Summary } from '../records'
 import { firstSeries, sortedSeries, type CaseCache } from './caseCache'
 
 export interface StudyEntry { study_uid: string; summary: Summary | null; problem: Problem | null }
@@ -47,23 +47,27 @@ export function useCase(parts: CaseParts): OpenCase {
     parts.show(shown.value)
   }
 
-  function showFirst(summary: Summary): void {
+  function showFirst(studyUid: string, series: readonly SeriesAhead[]): void {
     if (shown.value) return
-    const first = firstSeries(summary)
-    if (first) choose(summary.study_uid, first.series_uid)
+    const first = firstSeries(series)
+    if (first) choose(studyUid, first.series_uid)
   }
 
   function fetchSummary(uid: string, of: Row, wanted: boolean): void {
     const ready = parts.cache.summaries.peek(uid)
     if (ready) {
       summaries.set(uid, { summary: ready, problem: null })
-      if (wanted) showFirst(ready)
+      if (wanted) showFirst(uid, ready.series)
+    } else if (wanted) {
+      // Fetched ahead without opening the study: the picture need not wait for the summary.
+      const ahead = parts.cache.ahead.peek(uid)
+      if (ahead) showFirst(uid, ahead)
     }
     parts.cache.summaries.get(uid).then(
       (summary) => {
         if (row.value?.exam_id !== of.exam_id) return
         summaries.set(uid, { summary, problem: null })
-        if (wanted) showFirst(summary)
+        if (wanted) showFirst(uid, summary.series)
       },
       (error: unknown) => {
         if (row.value?.exam_id === of.exam_id && !summaries.get(uid)?.summary) summaries.set(uid, { summary: null, problem: asProblem(error) })
@@ -111,7 +115,7 @@ export function useCase(parts: CaseParts): OpenCase {
 
   function series(uid: string): SeriesSummary[] {
     const summary = summaries.get(uid)?.summary
-    return summary ? sortedSeries(summary) : []
+    return summary ? sortedSeries(summary.series) : []
   }
 
   /** The series before or after the shown one, within the case. */

@@ -9,7 +9,7 @@ export interface NextCase {
   position: ComputedRef<{ at: number; of: number }>
   next: ComputedRef<Row | null>
   previous: ComputedRef<Row | null>
-  /** Fetches details, summary and the first series' middle pictures of a row; quiet about failures. */
+  /** Fetches details and the list of series of a row, with `images` also the first series' pictures, the middle ones first; quiet about failures. */
   ahead(row: Row | null, images?: boolean): Promise<void>
 }
 
@@ -24,11 +24,11 @@ export function useNextCase(parts: NextParts): NextCase {
   async function ahead(row: Row | null, images = true): Promise<void> {
     if (!row) return
     const uid = row.study_uids[0]
-    const [summary] = await Promise.all([
-      uid ? parts.cache.summaries.get(uid).catch(() => null) : null,
+    const [ahead] = await Promise.all([
+      uid ? parts.cache.ahead.get(uid).catch(() => null) : null,
       parts.cache.exams.get(row.exam_id).catch(() => null),
     ])
-    const series = summary ? firstSeries(summary) : null
+    const series = ahead ? firstSeries(ahead) : null
     if (uid && series && images) parts.prefetch(uid, series.series_uid)
   }
 
