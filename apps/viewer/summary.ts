@@ -31,8 +31,8 @@ export async function caseInfo(base: string, study: string, series: string): Pro
   if (!asked) {
     asked = read(base, study);
     summaries.set(key, asked);
-    // A study still arriving changes; and names of many patients are not kept.
-    void asked.finally(() => setTimeout(() => summaries.delete(key), 5_000));
+    // Shared only while it is asked: a study still arriving changes, and names of many patients are not kept.
+    void asked.finally(() => summaries.delete(key));
   }
   const summary = await asked;
   if (!summary) return {};
