@@ -68,6 +68,7 @@ class Stack:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     arrivals: int = 0
+    tickets: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -197,14 +198,17 @@ class Stack:
     # what people and services do
 
     def ticket(self, username: str) -> str:
-        """The browser ticket that the Hub's login would set as the cookie."""
+        """The browser ticket that the Hub's login would set as the cookie; one login each (a password check is slow on purpose)."""
+        if username in self.tickets:
+            return self.tickets[username]
         answer = httpx.post(
             f"{self.ris_url}/internal/login",
             json={"username": username, "password": PASSWORD},
             headers={"Authorization": f"Service hub:{self.secrets['hub']}"},
         )
         answer.raise_for_status()
-        return str(answer.json()["ticket"])
+        self.tickets[username] = str(answer.json()["ticket"])
+        return self.tickets[username]
 
     def person(self, username: str) -> httpx.Client:
         """Somebody's API client, as his browser would call ris."""
