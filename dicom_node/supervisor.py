@@ -78,11 +78,11 @@ class Supervisor:
         now = time.monotonic()
         if child is not None:
             del self._children[name]
-            self._died[name] = [*(t for t in self._died[name] if now - t < 30), now]
+            self._died[name] = [*(t for t in self._died[name] if now - t < 10), now]
             log.error("child.died", child=name, code=child.returncode, again=len(self._died[name]))
-        # the first deaths are answered at once, a child that dies again and again every few seconds
+        # the first deaths are answered at once, those of a child that dies again and again after a second
         recent = self._died[name]
-        if len(recent) > 3 and now - recent[-1] < min(5.0, 0.5 * len(recent)):
+        if len(recent) > 3 and now - recent[-1] < 1.0:
             return
         command = [sys.executable, "-m", "dicom_node", name]
         self._children[name] = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+from types import FrameType
+from typing import cast
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
+from ris.access.guard import Parts
 from ris.app import make_app
 from ris.logs import configure
 from ris.problem_words import WORDS
@@ -29,22 +34,38 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+class _Server(uvicorn.Server):
+    """Ends open streams when it is told to stop; otherwise they would hold up the end until the time limit."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take SIGTERM or SIGINT."""
+        cast("Parts", cast("FastAPI", self.config.app).state.parts).sequencer.dismiss()
+        super().handle_exit(sig, frame)
+
+
 def _serve(settings: Settings) -> None:
     configure()
-    uvicorn.run(
-        make_app(settings),
-        host="127.0.0.1",
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        proxy_headers=False,
-        timeout_graceful_shutdown=3,
-        backlog=512,
+    # uvicorn sends itself the signal again after a clean end; that must not look like a death.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server = _Server(
+        uvicorn.Config(
+            make_app(settings),
+            host="127.0.0.1",
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+            backlog=512,
+        )
     )
+    server.run()
+    if not server.started:
+        raise OSError(f"端口 {settings.port} 无法使用。 Port {settings.port} cannot be used, or the start failed: see the log")
 
 
 def main() -> int:

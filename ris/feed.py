@@ -117,6 +117,7 @@ class Sequencer:
         self._poll = poll
         """Seconds between looks when nobody says that something was committed (another process may have)."""
         self._stop = threading.Event()
+        self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Event] = set()
@@ -133,10 +134,15 @@ class Sequencer:
         self._thread.join(10)
         self._wake()
 
+    def dismiss(self) -> None:
+        """Ask whoever waits to leave, because the service is ending; rows are still numbered."""
+        self._leaving.set()
+        self._wake()
+
     @property
     def stopping(self) -> bool:
         """True once the service is ending: streams end too."""
-        return self._stop.is_set()
+        return self._leaving.is_set() or self._stop.is_set()
 
     def listen(self) -> asyncio.Event:
         """Return an event that is set whenever rows were numbered; give it back with `forget`."""

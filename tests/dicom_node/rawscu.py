@@ -15,7 +15,11 @@ def _item(kind: int, body: bytes) -> bytes:
     return struct.pack(">BxH", kind, len(body)) + body
 
 
-class Refused(Exception):
+def _padded(text: str) -> bytes:
+    return text.encode() + b"\0" * (len(text) % 2)
+
+
+class RefusedError(Exception):
     """The association was rejected: (result, source, diagnostic)."""
 
 
@@ -32,7 +36,7 @@ class RawSCU:
         self.socket.sendall(struct.pack(">BxI", 1, len(body)) + body)
         kind, answer = self.pdu()
         if kind != 2:
-            raise Refused(tuple(answer[1:4]))
+            raise RefusedError(tuple(answer[1:4]))
         self.accepted: dict[int, str] = {}
         at = 68
         while at < len(answer):
@@ -61,9 +65,8 @@ class RawSCU:
 
     def command(self, sop_class: str, sop_uid: str, *, field: int = 1) -> bytes:
         self.message += 1
-        pad = lambda text: text.encode() + b"\0" * (len(text) % 2)
-        elements = [(2, pad(sop_class)), (0x100, struct.pack("<H", field)), (0x110, struct.pack("<H", self.message)), (0x700, b"\0\0"),
-                    (0x800, b"\0\0"), (0x1000, pad(sop_uid))]  # fmt: skip
+        elements = [(2, _padded(sop_class)), (0x100, struct.pack("<H", field)), (0x110, struct.pack("<H", self.message)), (0x700, b"\0\0"),
+                    (0x800, b"\0\0"), (0x1000, _padded(sop_uid))]  # fmt: skip
         body = b"".join(struct.pack("<HHI", 0, tag, len(v)) + v for tag, v in elements)
         return struct.pack("<HHII", 0, 0, 4, len(body)) + body
 
@@ -119,8 +122,8 @@ def split_file(path: Path) -> tuple[str, str, str, bytes]:
             length, start = struct.unpack_from("<H", whole, at + 6)[0], at + 8
         meta[element] = whole[start : start + length]
         at = start + length
-    text = lambda tag: meta.get(tag, b"").rstrip(b"\0 ").decode()
-    return text(2), text(3), text(0x10) or EXPLICIT, whole[at:]
+    sop_class, sop_uid, syntax = (meta.get(tag, b"").rstrip(b"\0 ").decode() for tag in (2, 3, 0x10))
+    return sop_class, sop_uid, syntax or EXPLICIT, whole[at:]
 
 
 def own_identity(path: Path) -> tuple[str, str, str, bytes]:

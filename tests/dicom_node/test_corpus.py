@@ -175,7 +175,7 @@ def test_lossy_syntaxes_stay_within_their_known_error(corpus: Path, node: Runnin
 
 def _store_alone(node: RunningNode, path: Path) -> np.ndarray:
     """Send a file under UIDs of its own (these sets share theirs) and fetch its only frame; only UID values are exchanged."""
-    sop_class, sop_uid, syntax, _ = split_file(path)
+    sop_class, _, syntax, _ = split_file(path)
     ds = pydicom.dcmread(path)
     ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = uid(), uid(), uid()
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rawscu import EXPLICIT, RawSCU, Refused
+from rawscu import EXPLICIT, RawSCU, RefusedError
 from running_node import CT, RunningNode, encoded, image, uid
 
 from dicom_node.archive.files import Archive, file_head
@@ -33,11 +33,11 @@ class Senders:
         self.node, self.study = node, study
         self.acknowledged: dict[str, str] = {}
         self.stop = threading.Event()
-        self.threads = [threading.Thread(target=self._send, args=(i,), daemon=True) for i in range(2)]
+        self.threads = [threading.Thread(target=self._send, daemon=True) for _ in range(2)]
         for thread in self.threads:
             thread.start()
 
-    def _send(self, number: int) -> None:
+    def _send(self) -> None:
         series = uid()
         while not self.stop.is_set():
             try:
@@ -48,7 +48,7 @@ class Senders:
                     if scu.store(1, CT, ds.SOPInstanceUID, data)[0] == 0:
                         self.acknowledged[ds.SOPInstanceUID] = hashlib.sha256(data).hexdigest()
                     time.sleep(0.01)
-            except (OSError, EOFError, Refused):
+            except (OSError, EOFError, RefusedError):
                 time.sleep(0.05)
 
     def end(self) -> None:
@@ -78,20 +78,24 @@ def check_everything(node: RunningNode, senders: Senders) -> None:
 def kill_loop(node: RunningNode, kills: int) -> None:
     senders, dice = Senders(node, uid()), random.Random(4)
     for i in range(kills):
-        node.child(("receive", "index")[i % 2]).kill()
-        node.wait_ready()
         before = len(senders.acknowledged)
-        node.wait_for(lambda: len(senders.acknowledged) > before, 30)
-        time.sleep(dice.uniform(0, 0.3))
+        node.child(("receive", "index")[i % 2]).kill()
+        if i % 2 == 0:
+            wait_for_more(node, senders, before)
+        time.sleep(dice.uniform(0, 0.5))  # the next one dies anywhere: starting, indexing, receiving
     senders.end()
     node.wait_ready()
     assert len(senders.acknowledged) > kills
     check_everything(node, senders)
 
 
+def wait_for_more(node: RunningNode, senders: Senders, than: int) -> None:
+    node.wait_for(lambda: len(senders.acknowledged) > than + 2, 60)
+
+
 @pytest.mark.timeout(180)
 def test_killed_children_lose_and_double_nothing(own_node: RunningNode) -> None:
-    kill_loop(own_node, 10)
+    kill_loop(own_node, 20)
 
 
 @pytest.mark.long

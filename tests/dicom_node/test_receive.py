@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rawscu import EXPLICIT, RawSCU, Refused
+from rawscu import EXPLICIT, RawSCU, RefusedError
 from running_node import CT, RunningNode, encoded, image, save, uid
 
 pytestmark = [pytest.mark.clause("S-1", "H-5"), pytest.mark.skipif(shutil.which("storescu") is None, reason="dcmtk is not installed")]
@@ -218,7 +218,7 @@ def test_hostile_pdus_end_only_their_own_association(node: RunningNode) -> None:
     scu.socket.sendall(b"\4\0\xff\xff\xff\xff" + b"\xff" * 1000)
     scu.close()
     assert peer(node, "echoscu", "CT_A").returncode == 0
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         raw(node, "NOBODY")
 
 

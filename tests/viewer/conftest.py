@@ -131,9 +131,9 @@ class Bench:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def page(browser: Browser, server: ViewerServer) -> Iterator[Page]:
-    """One page for all tests, as a doctor's page stays open all day; each test must leave it empty."""
+    """A page of its own for each test."""
     context = browser.new_context(viewport={"width": 900, "height": 700})
     yield context.new_page()
     context.close()
