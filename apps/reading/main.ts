@@ -12,13 +12,14 @@
  * reason-confirm, pdf-dialog, pdf-frame, pdf-tab, pdf-print, trail, trail-version, trail-against, diff-findings, diff-impression, conflict,
  * conflict-mine-findings, conflict-theirs-findings, conflict-keep-mine, conflict-take-theirs, notice, notice-action, disconnected.
  */
-import { computed, createApp, ref, shallowRef } from 'vue'
+import { computed, createApp, ref, shallowRef, watch } from 'vue'
 
-import { defineDesk, RIS, session, type DeskContext, type LiveState, type Me } from '../desk/shell'
+import { defineDesk, RIS, session, type DeskContext, type Live, type LiveState, type Me } from '../desk/shell'
 import { memoryDrafts, openDrafts, type DraftStore } from './draftStore'
 import { kernelQuestions } from './kernelQuestions'
 import ReadingDesk from './ReadingDesk.vue'
 import { Records, type Row } from './records'
+import { watchReachable } from './reachable'
 import { SERVICES, type Services } from './services'
 
 /** A store that can be used at once; what is kept before the database is open follows it there. */
@@ -36,13 +37,14 @@ function services(context: DeskContext): Services {
   const me = shallowRef<Me | null>(null)
   context.me.then((found) => void (me.value = found), () => undefined)
   const stream = ref<LiveState>('connecting')
+  const ris = watchReachable(context.api, '/services/ris/', async (signal) => (await fetch('/services/ris/healthz', { cache: 'no-store', signal })).ok)
   return {
-    records: new Records(context.api),
+    records: new Records(ris.api),
     drafts: drafts(),
     me,
     lang: context.lang,
     // A kernel that has ended is no reason to wait: records and images do not need it. A cut link to it is: it is the same network.
-    connected: computed(() => session.value === 'ok' && (stream.value === 'connecting' || stream.value === 'live') && context.connection.state !== 'reconnecting'),
+    connected: computed(() => session.value === 'ok' && !ris.away.value && (stream.value === 'connecting' || stream.value === 'live') && context.connection.state !== 'reconnecting'),
     ask: kernelQuestions(context.kernel),
     tell(trait, value) {
       context.kernel.then(
@@ -54,8 +56,18 @@ function services(context: DeskContext): Services {
       )
     },
     follow(onRow, since) {
-      const feed = context.live<Row>(`${RIS}/worklist/stream`, { event: 'exam', since: since(), onRow, onState: (state) => void (stream.value = state) })
-      return () => feed.close()
+      const begin = (): Live => context.live<Row>(`${RIS}/worklist/stream`, { event: 'exam', since: since(), onRow, onState: (state) => void (stream.value = state) })
+      let feed = begin()
+      // A stream that was open while ris died may hang for long: a new one is certain.
+      const unwatch = watch(ris.away, (away) => {
+        if (away) return
+        feed.close()
+        feed = begin()
+      })
+      return () => {
+        unwatch()
+        feed.close()
+      }
     },
     viewerUrl: context.page.modules['viewer'],
   }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.reading.desk_stack import ROOT, Stack
 
@@ -50,6 +50,11 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+def without_images(message: ConsoleMessage) -> bool:
+    """The browser notes a 404 of the node: most cases of these tests were announced to ris only, their images never sent."""
+    return "/services/images/" in message.location.get("url", "") and "404" in message.text
+
+
 @pytest.fixture
 def open_desk(stack: Stack, browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open the desk as somebody who just logged in; fails afterwards if the page wrote errors to the console."""
@@ -75,7 +80,9 @@ def open_desk(stack: Stack, browser: Browser) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(10_000)
         if quiet:
             page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            page.on(
+                "console", lambda message: errors.append(message.text) if message.type == "error" and not without_images(message) else None
+            )
         page.goto(f"{stack.url}/services/pages/desk/reading", wait_until="commit")
         page.locator('[data-testid="worklist"][data-status="ready"]').wait_for()
         return page
