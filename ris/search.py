@@ -44,6 +44,11 @@ def normal(text: str) -> str:
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
+def _each(text: str) -> Any:
+    """Keep what has no pinyin character by character (pypinyin's own annotation knows only text here)."""
+    return list(text)
+
+
 def pinyin_of(name: str) -> tuple[str, str]:
     """Return (pinyin, initials) of a Chinese name, surname readings first; a Latin name comes back as it is."""
     joined = re.sub(r"[\s^=]+", "", unicodedata.normalize("NFKC", name))
@@ -55,7 +60,7 @@ def pinyin_of(name: str) -> tuple[str, str]:
         head, joined = list(COMPOUND_SURNAMES[joined[:2]]), joined[2:]
     elif joined[:1] in SURNAMES:
         head, joined = [SURNAMES[joined[0]]], joined[1:]
-    syllables = [one.casefold() for one in (*head, *lazy_pinyin(joined, style=Style.NORMAL, errors=list))]
+    syllables = [one.casefold() for one in (*head, *lazy_pinyin(joined, style=Style.NORMAL, errors=_each))]
     return " ".join(syllables), "".join(one[0] for one in syllables if one)
 
 
@@ -67,7 +72,7 @@ def readings_of(name: str) -> list[str]:
     syllables = first.split(" ")
     if _CJK.search(joined) and len(syllables) == len(joined):
         surname = 2 if joined[:2] in COMPOUND_SURNAMES else 1
-        others = pinyin(joined[surname:], style=Style.NORMAL, heteronym=True, errors=list)
+        others = pinyin(joined[surname:], style=Style.NORMAL, heteronym=True, errors=_each)
         for choice in islice(product(*(dict.fromkeys(one) for one in others)), MOST_READINGS):
             whole = [*syllables[:surname], *(one.casefold() for one in choice)]
             found += [" ".join(whole), "".join(one[0] for one in whole if one)]

@@ -1,12 +1,18 @@
-"""What every part's tests share: the clause marker, the corpus of real images, free ports."""
+"""What every part's tests share: the corpus of real images, one browser, free ports, loops for asynchronous tests."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
+import shutil
 import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +24,41 @@ def corpus() -> Path:
     if not (folder / "index.csv").is_file():
         pytest.skip(f"no corpus of real images at {folder}: set HUB_CORPUS to its folder to run this test")
     return folder
+
+
+# A software graphics card for WebGL 2, and no way to any other machine.
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The one Chromium of a test run: Playwright's synchronous driver can be started only once in a process."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an asynchronous test in a thread with a loop of its own: Playwright's driver keeps one in the main thread."""
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return None
+    given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    with ThreadPoolExecutor(1) as own:
+        own.submit(lambda: asyncio.run(test(**given))).result()
+    return True
 
 
 def take_free_port() -> int:

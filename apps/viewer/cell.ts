@@ -1,9 +1,10 @@
 /** One view of the grid: one series, its image on the screen, its window, and what lies over it. */
-import { Enums, type RenderingEngine, type Types } from '@cornerstonejs/core';
-import vtkColorTransferFunction from '@kitware/vtk.js/Rendering/Core/ColorTransferFunction.js';
+import { Enums, type Types } from '@cornerstonejs/core';
 import { Camera } from './camera';
-import type { CaseInfo, CornerLayout } from './corners';
-import { start, type ToolGroup } from './engine';
+import type { CellHost, CellRequest } from './cellhost';
+import type { CaseInfo } from './corners';
+import { setCurve, type ImageProperty } from './curve';
+import { start } from './engine';
 import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
 import { addSource, imageIdOf } from './loader';
@@ -15,32 +16,7 @@ import { probeFrame, type Probe } from './probe';
 import type { Series, SeriesEvent } from './store';
 import { setCell, type ToolCell } from './tools/cells';
 import { curvePoints, initialWindow, validWindow, type Window } from './window';
-import { say, warningText, type Language } from './words';
-
-export interface CellHost {
-  readonly id: string;
-  readonly language: Language;
-  readonly author: string;
-  readonly corners: CornerLayout | undefined;
-  readonly engine: RenderingEngine;
-  readonly group: ToolGroup;
-  /** Something of the state of this cell changed. */
-  changed(cell: Cell): void;
-  /** An image of a newly shown series is on the screen. */
-  shown(cell: Cell): void;
-  failed(cell: Cell, words: string): void;
-  retry(cell: Cell): void;
-  /** The header of a series is here: measurements that waited for it can be drawn. */
-  known(series: Series): void;
-}
-
-export interface CellRequest {
-  /** Position to open at; the middle when not given. */
-  index?: number;
-  /** Only these frames of the series, by their index, in this order. */
-  frames?: number[];
-  window?: Window;
-}
+import { say, warningText } from './words';
 
 const DRAG_FOR_WIDTH = 256;
 
@@ -321,11 +297,7 @@ export class Cell implements ToolCell {
     const actor = this.viewport?.getDefaultActor()?.actor as { getProperty(): ImageProperty } | undefined;
     const frame = this.currentFrame();
     if (!actor || !this.window || !frame) return;
-    const curve = vtkColorTransferFunction.newInstance();
-    for (const [value, grey] of curvePoints(this.window, this.inverted !== (frame.photometric === 'MONOCHROME1'))) curve.addRGBPoint(value, grey, grey, grey);
-    const property = actor.getProperty();
-    property.setRGBTransferFunction(0, curve);
-    property.setUseLookupTableScalarRange(true);
+    setCurve(actor.getProperty(), curvePoints(this.window, this.inverted !== (frame.photometric === 'MONOCHROME1')));
   }
 
   currentFrame(): Frame | null {
@@ -495,11 +467,6 @@ export class Cell implements ToolCell {
       this.host.language,
     );
   }
-}
-
-interface ImageProperty {
-  setRGBTransferFunction(index: number, curve: unknown): void;
-  setUseLookupTableScalarRange(use: boolean): void;
 }
 
 function clamp(position: number, count: number): number {

@@ -2,7 +2,8 @@
 import { cache, eventTarget, type RenderingEngine } from '@cornerstonejs/core';
 import { annotation as annotations, Enums as ToolEnums, type Types as ToolTypes } from '@cornerstonejs/tools';
 import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
-import { Cell, type CellHost } from './cell';
+import { Cell } from './cell';
+import type { CellHost } from './cellhost';
 import type { CaseInfo } from './corners';
 import { activate, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
@@ -11,6 +12,7 @@ import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotat
 import type { Series } from './store';
 import { adoptStyle } from './style';
 import { caseInfo } from './summary';
+import { UnsupportedViewer } from './unsupported';
 import { presetsOf, windowFunction } from './window';
 import { say, type Language } from './words';
 
@@ -399,75 +401,6 @@ const MEASURED = [
   ToolEnums.Events.ANNOTATION_MODIFIED,
   ToolEnums.Events.ANNOTATION_REMOVED,
 ];
-
-/** A page without WebGL: says so, and answers every call harmlessly. */
-class UnsupportedViewer implements Viewer {
-  private readonly box = document.createElement('div');
-
-  constructor(parent: HTMLElement, private readonly options: ViewerOptions) {
-    adoptStyle(parent);
-    this.box.className = 'px-viewer';
-    parent.append(this.box);
-    this.setLanguage(options.lang ?? 'zh');
-  }
-
-  setLanguage(lang: Language): void {
-    const notice = document.createElement('div');
-    notice.className = 'px-notice';
-    notice.setAttribute('role', 'alert');
-    const title = document.createElement('strong');
-    title.textContent = say('noWebgl', lang);
-    const action = document.createElement('span');
-    action.textContent = say('noWebglHow', lang);
-    notice.append(title, action);
-    this.box.replaceChildren(notice);
-  }
-
-  private list: Measurement[] = [];
-  show(): void {
-    this.options.onState?.(this.state());
-  }
-  prefetch(): void {}
-  clear(): void {}
-  setTool(): void {}
-  setWindow(): void {}
-  preset(): void {}
-  invert(): void {}
-  reset(): void {}
-  scrollTo(): void {}
-  setLayout(): void {}
-  setActive(): void {}
-  setInfo(): void {}
-  resize(): void {}
-  removeMeasurement(): void {}
-  measurements(): Measurement[] {
-    return this.list;
-  }
-  setMeasurements(list: Measurement[]): void {
-    this.list = list.filter(isMeasurement);
-  }
-  valueAt(): null {
-    return null;
-  }
-  screenOf(): null {
-    return null;
-  }
-  canvas(): null {
-    return null;
-  }
-  state(): ViewerState {
-    return {
-      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0],
-      tool: 'window', layout: '1x1', active: 0, warnings: [], presets: [],
-    };
-  }
-  on(): () => void {
-    return () => undefined;
-  }
-  dispose(): void {
-    this.box.remove();
-  }
-}
 
 export function mountViewer(el: HTMLElement, options: ViewerOptions = {}): Viewer {
   return start().webgl ? new GridViewer(el, options) : new UnsupportedViewer(el, options);

@@ -126,7 +126,7 @@ def _serve(given: IO[bytes], taken: IO[bytes]) -> None:
             _reply(taken, NO_PANGO, b"pango")
             continue
         try:
-            pdf = HTML(string=html, base_url=None, url_fetcher=_nothing).write_pdf()
+            pdf: bytes = HTML(string=html, base_url=None, url_fetcher=_nothing).write_pdf()  # type: ignore[no-untyped-call]
         except Exception as error:
             _reply(taken, FAILED, type(error).__name__.encode())
             continue

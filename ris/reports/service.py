@@ -65,7 +65,7 @@ def begin_report(session: Session, caller: Caller, exam_ids: list[int], zone: Zo
         signed_number=None,
         return_reason=None,
         signed_at=None,
-        state_times={"drafting": iso(moment)},
+        state_times={"drafting": iso(moment) or ""},
         created_at=moment,
         updated_at=moment,
     )
@@ -147,7 +147,7 @@ def _move(report: Report, caller: Caller, action: str, target: str, reason: str 
     report.state = target
     report.version += 1
     report.updated_at = moment
-    report.state_times = {**report.state_times, target: iso(moment)}
+    report.state_times = {**report.state_times, target: iso(moment) or ""}
     if action in {"review", "return", "sign"}:
         report.reviewer, report.reviewer_name = caller.username, caller.name
     if action == "return":
@@ -223,7 +223,7 @@ def open_report(session: Session, caller: Caller, report_id: int, zone: ZoneInfo
         report.state = "delivered"
         report.version += 1
         report.updated_at = moment
-        report.state_times = {**report.state_times, "delivered": iso(moment)}
+        report.state_times = {**report.state_times, "delivered": iso(moment) or ""}
         _tell(session, caller, report, [locked(session, exam) for exam in exam_ids_of(session, scope, report)], zone)
         record(session, caller, "report.deliver", "report", str(report.id), report.institution)
     record(session, caller, f"report.{how}", "report", str(report.id), report.institution)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import take_free_port
 from tests.pages.running import Pages, wait_for
@@ -77,18 +77,9 @@ def cable(pages: Pages) -> Iterator[Cable]:
     link.close()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def context(chromium: Any) -> Iterator[BrowserContext]:
-    fresh = chromium.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    fresh = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
     fresh.set_default_timeout(20_000)
     yield fresh
     fresh.close()

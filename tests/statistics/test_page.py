@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.mart.conftest import study
 from tests.statistics.running import FrontHouse
 
 LIMIT = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def opened(browser: Browser, front: FrontHouse, username: str, desk: str) -> tuple[Page, list[str], list[str]]:

@@ -7,20 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from .server import ViewerServer
 from .streams import Stream
-
-GRAPHICS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path="/usr/bin/chromium", args=GRAPHICS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -131,9 +121,9 @@ class Bench:
             time.sleep(0.05)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def page(browser: Browser, server: ViewerServer) -> Iterator[Page]:
-    """A page of its own for each test."""
+    """One page for all tests, as a desk keeps one page all day."""
     context = browser.new_context(viewport={"width": 900, "height": 700})
     yield context.new_page()
     context.close()

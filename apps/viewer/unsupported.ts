@@ -1,0 +1,74 @@
+/** The viewer of a browser that cannot draw: words instead of images, and no call of a page fails. */
+import type { Viewer, ViewerOptions, ViewerState } from './api';
+import { isMeasurement, type Measurement } from './measurements';
+import { adoptStyle } from './style';
+import { say, type Language } from './words';
+
+/** A page without WebGL: says so, and answers every call harmlessly. */
+export class UnsupportedViewer implements Viewer {
+  private readonly box = document.createElement('div');
+
+  constructor(parent: HTMLElement, private readonly options: ViewerOptions) {
+    adoptStyle(parent);
+    this.box.className = 'px-viewer';
+    parent.append(this.box);
+    this.setLanguage(options.lang ?? 'zh');
+  }
+
+  setLanguage(lang: Language): void {
+    const notice = document.createElement('div');
+    notice.className = 'px-notice';
+    notice.setAttribute('role', 'alert');
+    const title = document.createElement('strong');
+    title.textContent = say('noWebgl', lang);
+    const action = document.createElement('span');
+    action.textContent = say('noWebglHow', lang);
+    notice.append(title, action);
+    this.box.replaceChildren(notice);
+  }
+
+  private list: Measurement[] = [];
+  show(): void {
+    this.options.onState?.(this.state());
+  }
+  prefetch(): void {}
+  clear(): void {}
+  setTool(): void {}
+  setWindow(): void {}
+  preset(): void {}
+  invert(): void {}
+  reset(): void {}
+  scrollTo(): void {}
+  setLayout(): void {}
+  setActive(): void {}
+  setInfo(): void {}
+  resize(): void {}
+  removeMeasurement(): void {}
+  measurements(): Measurement[] {
+    return this.list;
+  }
+  setMeasurements(list: Measurement[]): void {
+    this.list = list.filter(isMeasurement);
+  }
+  valueAt(): null {
+    return null;
+  }
+  screenOf(): null {
+    return null;
+  }
+  canvas(): null {
+    return null;
+  }
+  state(): ViewerState {
+    return {
+      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0],
+      tool: 'window', layout: '1x1', active: 0, warnings: [], presets: [],
+    };
+  }
+  on(): () => void {
+    return () => undefined;
+  }
+  dispose(): void {
+    this.box.remove();
+  }
+}
