@@ -2,7 +2,7 @@
  * The doctor's desk: worklist and reading in one page (docs/interfaces.md §7).
  *
  * Test ids. List: reading-desk[data-state=worklist|reading], search, view-<name>, count-<name>, worklist[data-status], worklist-row[data-exam,
- * data-stage, data-priority, data-accession], sort-<column>, filter-modality|institution|dates|from|to, chip-modality, clear-filters, worklist-sum,
+ * data-stage, data-priority, data-accession, data-studies], sort-<column>, filter-modality|institution|dates|from|to, chip-modality, clear-filters, worklist-sum,
  * worklist-loading|empty|error|retry, sound, preview, clinical, unscheduled-reason, technician-message.
  * Case: back-to-list, previous-case, next-case, case-name, series-strip, series[data-series], prior-<exam>, prior-report, viewer[data-shown, data-phase,
  * data-window], viewer-failed, tool-<name>, tool-invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.

@@ -14,6 +14,9 @@ SAME_PLACE = 1e-3  # mm
 def put_in_order(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
     """Frames by position along the normal where the geometry allows it, else by instance number; and warning codes.
 
+    Along the normal in the direction in which the instance numbers grow: image 61 of 120 is then the one that the technician's
+    console and other workstations call 61, and a chest is scrolled from the top as it was reconstructed.
+
     Codes: mixed_sizes, mixed_orientation, mixed_spacing, tilt (the stack is sheared), gaps, irregular_spacing,
     duplicate_positions, no_spacing, region_outside.
     """
@@ -44,10 +47,10 @@ def put_in_order(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
 
 def _along_normal(frames: list[Frame], orientation: np.ndarray, warnings: list[str]) -> list[Frame]:
     normal = np.cross(orientation[:3], orientation[3:])
-    positions = np.array([f["position"] for f in frames])
-    distances = positions @ normal
-    order = np.argsort(distances, kind="stable")
-    distances, positions = distances[order], positions[order]
+    placed = np.array([f["position"] for f in frames])
+    along = placed @ normal
+    order = np.argsort(along, kind="stable")
+    distances, positions = along[order], placed[order]
     steps = np.diff(distances)
     if (steps < SAME_PLACE).any():
         warnings.append("duplicate_positions")
@@ -65,7 +68,15 @@ def _along_normal(frames: list[Frame], orientation: np.ndarray, warnings: list[s
         thick = max((frames[i]["thickness"] or 0.0) for i in order)
         if steps.max() > 1.5 * usual and steps.max() > 1.1 * thick:
             warnings.append("gaps")
-    return [frames[i] for i in order]
+    return [frames[i] for i in _as_numbered(frames, along, order)]
+
+
+def _as_numbered(frames: list[Frame], distances: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The order, or its reverse where the instance numbers fall along it; `frames` come by instance number."""
+    if all(frame["number"] is None for frame in frames):
+        return order
+    falling = float((order - order.mean()) @ np.arange(len(order))) < 0
+    return np.argsort(-distances, kind="stable") if falling else order
 
 
 def middle_outwards(count: int) -> list[int]:

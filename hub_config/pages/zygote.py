@@ -263,6 +263,8 @@ def become_kernel(request: dict[str, Any], lease: int | None) -> NoReturn:
     app.log.handlers.clear()
     app.log.propagate = True
     app.initialize(["-f", request["connection_file"], "--HistoryManager.enabled=False"])
+    # traitlets leaves the logger at DEBUG and filters in the handler it had: every message of a desk would be logged, patients and all.
+    app.log.setLevel(logging.WARNING)
     # ipywidgets registers these when it is imported inside a kernel; here it was imported before there was one.
     ipywidgets.register_comm_target()
     app.start()

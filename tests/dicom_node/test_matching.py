@@ -207,7 +207,7 @@ def test_middle_outwards_is_every_index_once(count: int) -> None:
     assert distances == sorted(distances)
 
 
-def frame(number: int, position: list[float], **changed: object) -> dict:
+def frame(number: int | None, position: list[float], **changed: object) -> dict:
     base = {"number": number, "frame": 1, "rows": 4, "columns": 4, "spacing": [1.0, 1.0], "position": position,
             "orientation": [1.0, 0, 0, 0, 1, 0], "frame_of_reference": "1", "thickness": 1.0}  # fmt: skip
     return base | changed
@@ -229,3 +229,14 @@ def test_geometry_warnings(frames: list[dict], codes: list[str]) -> None:
     ordered, found = put_in_order(frames)
     assert found == codes
     assert [f["index"] for f in ordered] == list(range(len(frames)))
+
+
+@given(st.permutations(list(range(1, 9))), st.booleans())
+def test_a_stack_lies_in_space_in_the_direction_of_its_numbers(placed: list[int], falling: bool) -> None:
+    """Neighbours are neighbours in space whatever the numbers say; the numbers only choose which end comes first."""
+    frames = [frame(number, [0, 0, 3.0 * place]) for number, place in zip(range(1, 9), placed, strict=True)]
+    heights = [f["position"][2] for f in put_in_order(frames)[0]]
+    assert heights in (sorted(heights), sorted(heights, reverse=True))
+    straight = [frame(number, [0, 0, -3.0 * number if falling else 3.0 * number]) for number in (4, 2, 3, 1)]
+    assert [f["number"] for f in put_in_order(straight)[0]] == [1, 2, 3, 4]
+    assert [f["position"][2] for f in put_in_order([frame(None, [0, 0, z]) for z in (4.0, 0.0, 2.0)])[0]] == [0.0, 2.0, 4.0]

@@ -9,7 +9,7 @@ import pytest
 from tests.running_hub import RunningHub
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """A ready hub with the demo's accounts and studies."""
     running = RunningHub(tmp_path_factory.mktemp("front") / "data")

@@ -40,7 +40,7 @@ def study(number: int, institution: str, modality: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
     house = House(tmp_path_factory.mktemp("house"), take_free_port)
     try:

@@ -15,7 +15,7 @@ from tests.conftest import take_free_port
 from tests.pages.running import ROOT, Pages
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The front end as `npm run build` makes it, with the desk that these tests open, in a folder of its own."""
     dist = tmp_path_factory.mktemp("dist")
@@ -26,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dist
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pages]]:
     """Starts a set-up with settings of its own."""
     started: list[Pages] = []
@@ -51,7 +51,7 @@ def make_pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         pages.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages(make_pages: Callable[..., Pages]) -> Pages:
     """The set-up most tests share; times short enough to be waited for."""
     return make_pages(PAGES_GRACE="30", PAGES_HINT="0.5", PAGES_CHECK="1")

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from tests.reading.desk_stack import ROOT, Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The front end with the viewer, built into a folder of its own; an existing build may be named by HUB_DIST."""
     if given := os.environ.get("HUB_DIST"):
@@ -26,7 +26,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dist
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """ris, node, pages, zygote and proxy."""
     running = Stack(tmp_path_factory.mktemp("desk"), built)

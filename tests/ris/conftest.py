@@ -44,7 +44,7 @@ def _run(command: list[str], folder: Path) -> None:
     subprocess.run(whole, check=True, capture_output=True, cwd=folder, timeout=60)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgres() -> Iterator[str]:
     """Base URL of a PostgreSQL started for these tests; skips in words where its programs are absent."""
     if not (POSTGRES / "initdb").exists():
@@ -77,7 +77,7 @@ def new_database(kind: str, request: pytest.FixtureRequest) -> str:
     return str(base.format(name=name))
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
 def kind(request: pytest.FixtureRequest) -> str:
     """The database under test."""
     return str(request.param)
@@ -273,7 +273,7 @@ def book(house: House, place: str = "HA", **changes: Any) -> dict[str, Any]:
     return dict(house.as_(f"registrar.{place.lower()}").post("/orders", order(place, **changes)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The service on one database, for all tests."""
     settings = settings_in(tmp_path_factory.mktemp(f"ris-{kind}"), new_database(kind, request))

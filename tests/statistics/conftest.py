@@ -18,7 +18,7 @@ __all__ = ["furnished"]
 APPS = ROOT / "apps"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The front end: the existing build when it is newer than all sources, else one of our own (without the viewer)."""
     made = APPS / "dist" / "manifest.json"
@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dist
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def front(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontHouse]:
     """A house with six exams, two of them signed, and its front rooms."""
     house = FrontHouse(tmp_path_factory.mktemp("front"), take_free_port)

@@ -13,7 +13,7 @@ from .server import ViewerServer
 from .streams import Stream
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewerServer]:
     running = ViewerServer(tmp_path_factory.mktemp("viewer"))
     yield running
@@ -121,7 +121,7 @@ class Bench:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(browser: Browser, server: ViewerServer) -> Iterator[Page]:
     """One page for all tests, as a desk keeps one page all day."""
     context = browser.new_context(viewport={"width": 900, "height": 700})
