@@ -50,7 +50,7 @@ class Annotations:
     def _load(self, path: Path) -> None:
         version = path.stat().st_mtime_ns // 1_000_000
         tables: dict[str, dict[str, dict[str, Any]]] = orjson.loads(path.read_bytes())
-        self.put([Annotation(table=t, key=k, version=version, data=d) for t, rows in tables.items() for k, d in rows.items()])  # type: ignore[arg-type]
+        self.put([Annotation(table=t, key=k, version=version, data=d) for t, rows in tables.items() for k, d in rows.items()])
 
     def put(self, rows: list[Annotation]) -> int:
         """Take rows that are newer than what is there; returns how many were."""

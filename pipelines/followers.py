@@ -128,7 +128,7 @@ def main(arguments: list[str]) -> int:
     """Entry point."""
     log_json_lines()
     try:
-        settings = Settings()  # type: ignore[call-arg] # the values come from the environment
+        settings = Settings()
     except ValidationError as error:
         missing = ", ".join(str(fault["loc"][0]).upper() for fault in error.errors())
         sys.stderr.write(f"跟随进程的设置缺失或有误：{missing} / settings missing or wrong: {missing}\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,12 @@ class TicketFile(httpx.Auth):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Adds the ticket; once more with a fresh read when it was refused in the moment of renewal."""
         sent = self.path.read_text(encoding="ascii").strip()
         request.headers["Authorization"] = f"Bearer {sent}"
-        response = yield request  # type: ignore[misc]
-        if response is not None and response.status_code == httpx.codes.UNAUTHORIZED:
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
             fresh = self.path.read_text(encoding="ascii").strip()
             if fresh != sent:
                 request.headers["Authorization"] = f"Bearer {fresh}"

@@ -91,7 +91,8 @@ def _mend_text(ds: Dataset) -> tuple[list[str], str | None, dict[int, bytes]]:
     """Decode the text of the top level by the effective character set; returns it, the guess, and raw values by tag."""
     raw: dict[int, bytes] = {}
     for tag in _TEXT_TAGS:
-        item = ds.get_item(tag) if tag in ds else None
+        # pydicom's overloads leave the raw element out
+        item: object = ds.get_item(tag) if tag in ds else None
         if isinstance(item, RawDataElement) and isinstance(item.value, bytes):
             raw[tag] = item.value
     declared = _declared(ds)

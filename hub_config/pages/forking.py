@@ -10,11 +10,12 @@ import select
 import signal
 import socket
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.ioloop.manager import AsyncIOLoopKernelManager
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 
 class ZygoteAwayError(RuntimeError):
@@ -112,13 +113,14 @@ class ForkProvisioner(LocalProvisioner):
         """Whether a kernel was forked and not yet waited for."""
         return self.descriptor is not None
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Forks; `env` is the whole environment of the kernel, `cwd` its folder."""
         del cmd
-        pid = await self.link.fork(connection_file=self.parent.connection_file, folder=kwargs["cwd"], environment=kwargs["env"])
+        manager = cast("ForkedKernelManager", self.parent)  # traitlets allows none; ours is made by `_async_pre_start_kernel`
+        pid = await self.link.fork(connection_file=manager.connection_file, folder=kwargs["cwd"], environment=kwargs["env"])
         self.descriptor = os.pidfd_open(pid)
         self.pid = self.pgid = pid
-        return dict(self.connection_info)
+        return self.connection_info.copy()
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """As the base class, but without its copy of this process's environment."""
@@ -137,7 +139,12 @@ class ForkProvisioner(LocalProvisioner):
             descriptor = self.descriptor
             loop = asyncio.get_running_loop()
             ended: asyncio.Future[None] = loop.create_future()
-            loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+
+            def mark() -> None:
+                if not ended.done():
+                    ended.set_result(None)
+
+            loop.add_reader(descriptor, mark)
             try:
                 await ended
             finally:

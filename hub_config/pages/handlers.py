@@ -9,6 +9,7 @@ from urllib.parse import quote
 import structlog
 from jupyter_core.utils import ensure_async
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from hub_config.pages.frontend import HASHED, TYPES
 from hub_config.pages.identity import Person, own_origin, problem
@@ -227,7 +228,7 @@ class DeskHandler(PagesHandler):
                 async for part, _ in renderer.generate_content_generator(opened.kernel_id, manager):
                     self.write(part)
                     await self.flush()
-        except web.iostream.StreamClosedError:
+        except StreamClosedError:
             service.kernels.left(opened.kernel_id)
             return
         except Exception:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from jupyter_client.asynchronous.client import AsyncKernelClient
@@ -75,6 +75,10 @@ class DeskKernels(AsyncMappingKernelManager):
         self._stopped = False
         self.on_end: Callable[[OpenDesk, str], None] = lambda _desk, _why: None
 
+    def get_kernel(self, kernel_id: str) -> ForkedKernelManager:
+        """Every kernel here is of our own class."""
+        return cast("ForkedKernelManager", super().get_kernel(kernel_id))
+
     # --- making and keeping warm ---------------------------------------------------------------------------------------------------
 
     def folder(self, kernel_id: str) -> Path:
@@ -124,6 +128,8 @@ class DeskKernels(AsyncMappingKernelManager):
     def _watch(self, kernel_id: str) -> None:
         """The moment the process ends, whoever ended it, the desk is told."""
         descriptor = self.get_kernel(kernel_id).descriptor
+        if descriptor is None:
+            raise RuntimeError("the kernel was not started")
         loop = asyncio.get_running_loop()
 
         def ended() -> None:

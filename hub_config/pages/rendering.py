@@ -6,11 +6,13 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from voila.execute import VoilaExecutor
 from voila.exporter import VoilaExporter
 from voila.notebook_renderer import NotebookRenderer
 
 from hub_config.pages.desks import DeskPage
+from hub_config.pages.forking import ForkedKernelManager
 from hub_config.pages.kernels import wait_until_ready
 
 TEMPLATE = Path(__file__).resolve().parent / "template"
@@ -18,6 +20,9 @@ TEMPLATE = Path(__file__).resolve().parent / "template"
 
 class ReadyExecutor(VoilaExecutor):
     """Pooled kernels are ready: waits only for the subscription to their output, not the 0.2 s of `wait_for_ready`."""
+
+    km: ForkedKernelManager
+    kc: AsyncKernelClient
 
     async def async_start_new_kernel_client(self, **_: Any) -> Any:
         """A connected client."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from tornado import web
@@ -82,7 +82,8 @@ class PagesService(Voila):
 
     def make_application(self) -> web.Application:
         """The tornado application with our routes and nothing else."""
-        settings = self.init_settings()
+        # annotated as the trait, but a plain dict
+        settings = cast("dict[str, Any]", self.init_settings())
         self.kernels: DeskKernels = self.kernel_manager
         self.kernels.settings = self.own
         self.exporter = make_exporter(self.config, self.base_url, self.contents_manager)
@@ -100,9 +101,9 @@ class PagesService(Voila):
             "default_handler_class": MissingHandler,
             "default_handler_args": {"service": self},
         }
-        return web.Application(self.init_handlers(), **settings)
+        return web.Application(self.routes(), **settings)
 
-    def init_handlers(self) -> list[Any]:
+    def routes(self) -> list[Any]:
         """The whole table of routes."""
         mine = {"service": self}
         return [

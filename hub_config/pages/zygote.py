@@ -59,7 +59,7 @@ class Client:
 
 def import_desks() -> None:
     """Imports what kernels need, with every desk's module; a desk that cannot be imported is logged and fails when it is opened."""
-    import ipywidgets
+    from ipywidgets.widgets.widget_string import Label
 
     for name in ("IPython.core.completer", "ipykernel.ipkernel", "ipykernel.kernelapp", "apps.desk"):
         importlib.import_module(name)
@@ -74,7 +74,7 @@ def import_desks() -> None:
         except Exception:
             log.exception("desk_not_importable", desk=module.name)
     # The first widget of a process builds class tables; done here, they are shared by all kernels.
-    ipywidgets.Label().close()
+    Label().close()
 
 
 def assert_single_thread() -> None:
@@ -251,14 +251,14 @@ def become_kernel(request: dict[str, Any], lease: int | None) -> NoReturn:
     import ipywidgets
     from ipykernel.iostream import IOPubThread
 
-    class SocketOnlyIOPubThread(IOPubThread):  # type: ignore[misc]
+    class SocketOnlyIOPubThread(IOPubThread):
         """Without the TCP port that ipykernel opens for the output of child processes: a kernel listens on unix sockets only."""
 
         def __init__(self, socket: Any, pipe: bool = False, session: Any = False) -> None:
             del pipe
             super().__init__(socket, pipe=False, session=session)
 
-    ipykernel.kernelapp.IOPubThread = SocketOnlyIOPubThread
+    ipykernel.kernelapp.IOPubThread = SocketOnlyIOPubThread  # type: ignore[attr-defined] # the application takes the class from there
     app = ipykernel.kernelapp.IPKernelApp.instance(capture_fd_output=False)
     app.log.handlers.clear()
     app.log.propagate = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -47,7 +47,7 @@ class _Bearer(httpx.Auth):
     def __init__(self, ticket: Ticket) -> None:
         self._ticket = ticket
 
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the header."""
         request.headers["Authorization"] = f"Bearer {self._ticket() if callable(self._ticket) else self._ticket}"
         yield request
