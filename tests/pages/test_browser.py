@@ -78,7 +78,8 @@ def cable(pages: Pages) -> Iterator[Cable]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def context(browser: Browser, pages: Pages) -> Iterator[BrowserContext]:
+    pages.control(preferences={})  # a language chosen in one test is not that of the next
     fresh = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
     fresh.set_default_timeout(20_000)
     yield fresh

@@ -35,7 +35,7 @@ export interface ReportSession {
   resolve(text: Text): void
   reconnected(): void
   /** Another place changed the report (live row): take the new state if nothing here is unsaved. */
-  refresh(): Promise<void>
+  refresh(now?: Row): Promise<void>
   dispose(): void
 }
 
@@ -45,6 +45,10 @@ export interface SessionParts {
   me: Ref<Me | null>
 }
 
+const OTHER_TEXT = {
+  zh: { title: '该报告已有其他文字', action: '请比较两份文字后选择。' },
+  en: { title: 'This report already has another text', action: 'Compare the two texts and choose.' },
+}
 const EMPTY: Text = { findings: '', impression: '', positive: null }
 
 export function textOf(source: Text): Text {
@@ -86,7 +90,12 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
   })
 
   async function write(value: Text): Promise<{ saved_at: string }> {
-    report.value ??= await parts.records.openReport([row.exam_id])
+    if (!report.value) {
+      // The row may be older than the report: a text that was begun elsewhere (or a moment ago here) is never written over.
+      const opened = await parts.records.openReport([row.exam_id])
+      report.value = opened
+      if (!sameText(opened, EMPTY) && !sameText(opened, value)) throw new Problem(409, 'report.version', OTHER_TEXT, { current: opened })
+    }
     const current = report.value
     try {
       const saved = await parts.records.saveDraft(current.id, current.version, value)
@@ -173,8 +182,8 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
     }
   }
 
-  async function refresh(): Promise<void> {
-    const id = report.value?.id ?? row.report_id
+  async function refresh(now: Row = row): Promise<void> {
+    const id = report.value?.id ?? now.report_id
     if (!id || acting.value || autosave.hasUnsaved || status.value !== 'ready') return
     try {
       const found = await parts.records.report(id)
