@@ -52,8 +52,10 @@ def test_stream_comes_in_order_of_space_from_the_middle_outwards(node: RunningNo
     body = node.get(f"/series/{stack[0].StudyInstanceUID}/{stack[0].SeriesInstanceUID}/stream").content
     length = struct.unpack_from("<I", body)[0]
     header = json.loads(body[4 : 4 + length])
-    assert [f["sop_uid"] for f in header["frames"]] == [s.SOPInstanceUID for s in stack]
-    assert [f["position"][2] for f in header["frames"]] == [2.5 * z for z in range(7)]
+    # along the normal, in the direction of the instance numbers: here against the axis
+    assert [f["sop_uid"] for f in header["frames"]] == [s.SOPInstanceUID for s in reversed(stack)]
+    assert [f["position"][2] for f in header["frames"]] == [2.5 * z for z in reversed(range(7))]
+    assert [f["number"] for f in header["frames"]] == list(range(4, 11))
     assert header["order"] == [3, 4, 2, 5, 1, 6, 0]
     assert header["warnings"] == []
     frame = header["frames"][0]
@@ -70,7 +72,7 @@ def test_stream_comes_in_order_of_space_from_the_middle_outwards(node: RunningNo
     at, seen = 4 + length, []
     while at < len(body):
         index, size = struct.unpack_from("<II", body, at)
-        assert np.array_equal(np.frombuffer(body, "<i2", size // 2, at + 8).reshape(16, 12), EXPECTED + index)
+        assert np.array_equal(np.frombuffer(body, "<i2", size // 2, at + 8).reshape(16, 12), EXPECTED + 6 - index)
         seen.append(index)
         at += 8 + size
     assert seen == header["order"]
@@ -79,7 +81,8 @@ def test_stream_comes_in_order_of_space_from_the_middle_outwards(node: RunningNo
 def test_client_reads_what_was_sent(client: NodeClient, stack: list[pydicom.Dataset]) -> None:
     study, series = stack[0].StudyInstanceUID, stack[0].SeriesInstanceUID
     found = client.series_pixels(study, series)
-    assert np.array_equal(found.array, np.stack([EXPECTED + z for z in range(7)]))
+    assert np.array_equal(found.array, np.stack([EXPECTED + z for z in reversed(range(7))]))
+    assert [f["position"][2] for f in found.frames] == [2.5 * z for z in reversed(range(7))]
     assert found.missing == []
     summary = client.study_summary(study)
     assert summary["patient"]["name"] == "Wang^Xiao"
