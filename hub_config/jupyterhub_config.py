@@ -12,6 +12,7 @@ from tornado.httpserver import HTTPServer
 from traitlets.config import get_config
 
 from hub_config.authenticator import RecordsAuthenticator
+from hub_config.logs import log_request
 
 c: Any = get_config()
 
@@ -94,6 +95,7 @@ headers = {
 if secure:
     headers["Strict-Transport-Security"] = "max-age=31536000"
 c.JupyterHub.tornado_settings = {
+    "log_function": log_request,
     "headers": headers,
     "front_secure": secure,
     "cookie_options": {"samesite": "Lax", "secure": secure, "expires_days": None},  # gone with the browser

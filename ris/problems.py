@@ -73,7 +73,7 @@ def install(app: FastAPI) -> None:
 
     async def failed(request: Request, error: Exception) -> Response:
         # The message of a database error repeats its parameters, which may be a patient's name: only the type is logged.
-        log.error("request failed", path=request.url.path, error=type(error).__name__)
+        log.error("request failed", route=getattr(request.scope.get("route"), "path", ""), error=type(error).__name__)
         return answer(request, "ris.failed")
 
     app.add_exception_handler(Problem, ours)

@@ -4,7 +4,7 @@ import { t } from '../desk/shell'
 export const say = t({
   search: { zh: '搜索标题、正文、标签（汉字、拼音或首字母）', en: 'Search titles, texts, tags' },
   list: { zh: '条目', en: 'Entries' },
-  count: { zh: '{n} 条', en: '{n} entries' },
+  count: { zh: '{n} 条', en: '{n} {n|entry|entries}' },
   create: { zh: '新建条目', en: 'New entry' },
   edit: { zh: '编辑', en: 'Edit' },
   remove: { zh: '删除', en: 'Delete' },

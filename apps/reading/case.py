@@ -12,7 +12,8 @@ Lang = Literal["zh", "en"]
 
 SEX = {"M": ("男", "male"), "F": ("女", "female"), "O": ("其他", "other")}
 BODY_PARTS: dict[str, tuple[str, str]] = {
-    code: (zh, en) for code, (zh, en) in json.loads(Path(__file__).with_name("bodyParts.json").read_text(encoding="utf-8")).items()
+    code: (zh, en)
+    for code, (zh, en) in json.loads((Path(__file__).parents[1] / "desk" / "bodyParts.json").read_text(encoding="utf-8")).items()
 }
 """DICOM body part examined (PS3.16 CID 4031, defined terms in use) → words in Chinese and English; the page reads the same file."""
 
@@ -95,7 +96,7 @@ class Case:
         if self.prior is None or days is None:
             return ""
         if lang == "zh":
-            return f"可与 {self.prior.day.isoformat()} {self.prior_words()} 对比, 相隔 {days} 天"
+            return f"可与 {self.prior.day.isoformat()} {self.prior_words()} 对比，相隔 {days} 天"
         return f"Compare with {self.prior.day.isoformat()} {self.prior_words()}, {days} days apart"
 
 

@@ -7,7 +7,7 @@
  * Case: back-to-list, previous-case, next-case, case-name, series-strip, series[data-series], prior-<exam>, prior-report, viewer[data-shown, data-phase,
  * data-window], viewer-failed, tool-<name>, tool-invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.
  * Report: report, report-state, report-findings, report-impression, report-positive, report-negative, report-saved[data-save], report-templates,
- * report-pdf, report-submit|review|return|sign|recall|addendum, report-blocked, report-read-only, report-return-reason, report-failed, report-trail,
+ * report-knowledge, report-pdf, report-submit|review|return|sign|recall|addendum, report-blocked, report-read-only, report-return-reason, report-failed, report-trail,
  * template-search, template[data-template], template-insert, template-replace, template-all, template-save, template-name, reason-dialog, return-reason,
  * reason-confirm, pdf-dialog, pdf-frame, pdf-tab, pdf-print, trail, trail-version, trail-against, diff-findings, diff-impression, conflict,
  * conflict-mine-findings, conflict-theirs-findings, conflict-keep-mine, conflict-take-theirs, notice, notice-action, disconnected.
@@ -40,6 +40,7 @@ function services(context: DeskContext): Services {
   const ris = watchReachable(context.api, '/services/ris/', async (signal) => (await fetch('/services/ris/healthz', { cache: 'no-store', signal })).ok)
   return {
     records: new Records(ris.api),
+    api: ris.api,
     drafts: drafts(),
     me,
     lang: context.lang,

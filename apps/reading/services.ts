@@ -1,7 +1,7 @@
 /** What the desk's components reach by injection: services, the signed-in person, language, connection, the kernel. */
 import { inject, type InjectionKey, type Ref } from 'vue'
 
-import type { Me } from '../desk/shell'
+import type { Api, Me } from '../desk/shell'
 import type { DraftStore } from './draftStore'
 import type { Records, Row } from './records'
 import { say, type Lang, type Word } from './words'
@@ -11,6 +11,8 @@ export type AskKernel = <T>(question: { type: string; [key: string]: unknown }, 
 
 export interface Services {
   records: Records
+  /** For parts of other desks that are shown here; its failures are noticed as those of `records`. */
+  api: Api
   drafts: DraftStore
   /** Null until ris has said who this is; no right is assumed meanwhile. */
   me: Ref<Me | null>

@@ -12,10 +12,11 @@ export interface ShortcutParts {
   main(): void
   pdf(): void
   templates(): void
+  knowledge(): void
 }
 
 const KEYS: [string, Word][] = [
-  ['↑ ↓', 'key_move'], ['Enter', 'key_open'], ['Esc', 'key_back'], ['F8 / N', 'key_next'], ['F7', 'key_previous'], ['Ctrl Enter', 'key_submit'], ['F4', 'key_templates'], ['Ctrl P', 'key_preview'],
+  ['↑ ↓', 'key_move'], ['Enter', 'key_open'], ['Esc', 'key_back'], ['F8 / N', 'key_next'], ['F7', 'key_previous'], ['Ctrl Enter', 'key_submit'], ['F4', 'key_templates'], ['F6', 'key_knowledge'], ['Ctrl P', 'key_preview'],
   ['W S Z P V L', 'key_tools'], ['1 – 9', 'key_presets'], ['R', 'tool_reset'], ['I', 'tool_invert'],
 ]
 export const SHORTCUTS = KEYS.map(([keys, word]) => ({ keys, zh: say('zh', word), en: say('en', word) }))
@@ -35,6 +36,7 @@ export function useShortcuts(parts: ShortcutParts): void {
       if (event.key === 'F8') return () => parts.go(1)
       if (event.key === 'F7') return () => parts.go(-1)
       if (event.key === 'F4') return parts.templates
+      if (event.key === 'F6') return parts.knowledge
       if (event.key === 'Escape') return parts.back
       if (event.key.toLowerCase() === 'n' && !typing(event.target)) return () => parts.go(1)
       return null

@@ -1,7 +1,6 @@
 /** Values of a case in words: age, sex, waiting time, moments. Ages follow the ward's habit: days, months below two years, then years. */
 import type { Problem } from '../desk/shell'
 import type { Age, Row } from './records'
-import bodyParts from './bodyParts.json'
 import { isWord, say, type Lang } from './words'
 
 /**
@@ -70,12 +69,6 @@ export function examDate(row: Row): string {
   return day(row.performed_at ?? row.arrived_at ?? row.ordered_at)
 }
 
-/** A DICOM body part in words; anything else as it was written. */
-export function bodyPartWord(lang: Lang, part: string | null): string {
-  const known = (bodyParts as Record<string, string[] | undefined>)[(part ?? '').toUpperCase().replace(/[ _]/g, '')]
-  return known?.[lang === 'en' ? 1 : 0] ?? part ?? ''
-}
-
 export function hospitalName(lang: Lang, row: Row): string {
   return (lang === 'en' && row.institution.name_en) || row.institution.name
 }
@@ -84,5 +77,6 @@ export function hospitalName(lang: Lang, row: Row): string {
 export function problemWords(lang: Lang, problem: Problem | null): string {
   const words = problem?.words[lang]
   if (!words?.title) return say(lang, 'unknown_problem')
-  return words.action ? `${words.title} ${words.action}` : words.title
+  const stop = lang === 'zh' ? '。' : '. '
+  return words.action ? `${words.title.replace(/[。.]\s*$/, '')}${stop}${words.action}` : words.title
 }

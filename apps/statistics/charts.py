@@ -14,6 +14,9 @@ from apps.statistics.words import Lang, say
 
 ROW = 26
 """Height of a horizontal bar with its gap, px: a long list of hospitals scrolls inside its card instead of shrinking."""
+FEW_DAYS = 7
+"""Fewer days than these leave room on both sides, so that a bar stays a bar."""
+DAY_MS = 24 * 60 * 60 * 1000
 LINE_FROM = 93
 """From this many days on, days are a line: bars would be thinner than a pixel or two."""
 
@@ -30,7 +33,7 @@ def labels(frame: pd.DataFrame, lang: Lang) -> list[str]:
     return [f"{name}（{key}）" if plain.count(name) > 1 else name for name, key in zip(plain, frame.get("key", []), strict=True)]
 
 
-def short(name: str, most: int = 26) -> str:
+def short(name: str, most: int = 30) -> str:
     """A name that fits beside its bar (a Chinese character is two wide); the whole name is in the hover and in the table."""
     wide = 0
     for place, letter in enumerate(name):
@@ -67,6 +70,7 @@ def _bars_across(names: list[str]) -> dict[str, Any]:
         },
         "xaxis": {"rangemode": "tozero"},
         "height": max(160, 40 + ROW * len(names)),
+        "bargap": 0.35 if len(names) > 3 else 0.6,
     }
 
 
@@ -131,14 +135,19 @@ def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) ->
         "customdata": [[day] for day in frame["key"]],
         "hovertemplate": f"<b>%{{x|%Y-%m-%d}}</b><br>{say('exams', lang)} %{{y:,}}<extra></extra>",
     }
-    figure = go.Figure(go.Scatter(mode="lines", line={"width": 2}, **common) if len(frame) >= LINE_FROM else go.Bar(**common))
+    bars = len(frame) < LINE_FROM
+    figure = go.Figure(
+        go.Bar(width=DAY_MS * (0.5 if len(frame) <= FEW_DAYS else 0.8), **common)
+        if bars
+        else go.Scatter(mode="lines", line={"width": 2}, **common)
+    )
     figure.add_scatter(
         x=opened["key"].tolist(),
         y=opened["accesses"].tolist(),
         name=say("accesses", lang),
         mode="lines" if len(opened) >= LINE_FROM else "lines+markers",
         line={"width": 1.5},
-        marker={"size": 4},
+        marker={"size": 7 if len(opened) <= FEW_DAYS else 4},
         customdata=[[day] for day in opened["key"]],
         hovertemplate=f"<b>%{{x|%Y-%m-%d}}</b><br>{say('accesses', lang)} %{{y:,}}<extra></extra>",
     )
@@ -146,6 +155,12 @@ def days(frame: pd.DataFrame, opened: pd.DataFrame, lang: Lang, theme: Theme) ->
     axis: dict[str, Any] = {"type": "date", "tickformat": "%m-%d", "showgrid": False, "hoverformat": "%Y-%m-%d"}
     if len(frame) <= 10:
         axis |= {"tickmode": "array", "tickvals": frame["key"].tolist()}
+        spare = pd.Timedelta(days=max(0.5, (FEW_DAYS - len(frame)) / 2 + 0.5))
+        if len(frame):
+            axis["range"] = [
+                (pd.Timestamp(frame["key"].iloc[0]) - spare).isoformat(),
+                (pd.Timestamp(frame["key"].iloc[-1]) + spare).isoformat(),
+            ]
     elif len(frame) > 180:
         axis["tickformat"] = "%Y-%m"
     return figure.update_layout(

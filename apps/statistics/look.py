@@ -54,7 +54,7 @@ def template(theme: Theme) -> Any:
             "colorway": [colours.accent, colours.second],
             "margin": {"l": 8, "r": 28, "t": 14, "b": 8},
             "xaxis": axis,
-            "yaxis": axis,
+            "yaxis": axis | {"ticks": "outside", "ticklen": 6, "tickcolor": colours.surface},
             "bargap": 0.35,
             "bargroupgap": 0.08,
             "barcornerradius": 2,

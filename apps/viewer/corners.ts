@@ -87,7 +87,7 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
     joined(`${say('image', language)} ${position + 1}/${count}`, frame.number !== null && frame.number !== position + 1 ? `#${frame.number}` : ''),
   location: ({ frame }, language) =>
     joined(
-      frame.laterality,
+      frame.laterality === 'U' ? '' : frame.laterality, // U: unpaired, nothing to say
       frame.slice_location === null || frame.slice_location === undefined ? '' : `${say('position', language)} ${frame.slice_location.toFixed(1)}`,
       frame.thickness ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
     ),

@@ -77,7 +77,7 @@ class PagesHandler(web.RequestHandler):
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Faults of ours with their traceback, refusals in one line."""
         if isinstance(value, web.HTTPError):
-            log.info("request_refused", path=self.request.path, status=value.status_code)
+            log.info("request_refused", route=type(self).__name__, status=value.status_code)
         else:
             log.error("request_failed", path=self.request.path, exc_info=(typ, value, tb))
 

@@ -113,7 +113,7 @@ def build(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, problems.on_http)
 
     async def on_failure(request: Request, error: Exception) -> JSONResponse:
-        log.error("request.failed", path=request.url.path, reason=type(error).__name__, exc_info=error)
+        log.error("request.failed", route=getattr(request.scope.get("route"), "path", ""), reason=type(error).__name__, exc_info=error)
         return problems.answer(request, "mart.failed")
 
     app.add_exception_handler(Exception, on_failure)

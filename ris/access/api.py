@@ -13,8 +13,9 @@ from ris.access.guard import EVERY_KIND, PEOPLE, Db, Needs, NeedsHubToken, Needs
 from ris.access.hub import HubTokens
 from ris.access.model import Account
 from ris.access.rules import DESKS, OPERATIONS, ROLE_NAMES, SERVICE_OPERATIONS, WITHOUT_ROWS
-from ris.access.scope import Caller
+from ris.access.scope import Caller, Scope
 from ris.access.sessions import caller_of
+from ris.catalogue import service as catalogue
 from ris.clock import iso
 from ris.problems import Problem
 from ris.tickets import Ticket
@@ -55,6 +56,14 @@ class AssignmentData(BaseModel):
     institution: str = Field(max_length=64)
 
 
+class HomeData(BaseModel):
+    """An institution in which the caller works, by name."""
+
+    code: str
+    name: str
+    name_en: str
+
+
 class NewAccount(BaseModel):
     """An account to add."""
 
@@ -87,6 +96,7 @@ class MeData(BaseModel):
     username: str
     name: str
     assignments: list[AssignmentData]
+    homes: list[HomeData]
     operations: list[str]
     institutions: list[str]
     desks: list[str]
@@ -169,10 +179,12 @@ def me(db: Db, caller: Annotated[Caller, Depends(Needs("self"))]) -> MeData:
     """Say who the caller is, what he may do, and which desks he has."""
     with db.read() as session:
         preferences = service.preferences_of(session, caller)
+        homes = catalogue.list_institutions(session, Scope(False, caller.homes))
     return MeData(
         username=caller.username,
         name=caller.name,
         assignments=[AssignmentData(role=one.role, institution=one.institution) for one in caller.assignments],
+        homes=[HomeData(code=one["code"], name=one["name"], name_en=one["name_en"]) for one in homes],
         operations=sorted(caller.operations),
         institutions=list(caller.data_scope.claim()),
         desks=list(caller.desks),

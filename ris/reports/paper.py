@@ -58,7 +58,7 @@ def html_of(facts: dict[str, Any]) -> str:
         [("患者编号", patient["patient_id"]), ("出生日期", patient["birth_date"]), ("检查时间", facts["performed_at"])],
     ]
     for row in rows:
-        what = " ".join(part for part in (row["modality"], row["body_part"], row["description"]) if part)
+        what = " ".join(part for part in (row["modality"], row["description"] or row["body_part"]) if part)
         lines.append([("检查号", row["accession"]), ("检查项目", what), ("影像数", str(row["images"]))])
     return _TEMPLATE.render(
         title=f"报告 {facts['report_id']}",

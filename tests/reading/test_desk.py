@@ -93,7 +93,7 @@ def test_months_are_counted_on_the_calendar() -> None:
 def test_the_latest_prior_before_the_exam_is_the_one_to_compare_with() -> None:
     later = {"modality": "MR", "description": "头颅", "performed_at": "2027-01-01T00:00:00Z"}
     (answer,) = ask({"type": "context", "id": 9, "row": ROW, "priors": [later, *PRIORS]})
-    assert answer["comparison"] == "可与 2026-10-02 CT 头颅平扫 对比, 相隔 52 天"
+    assert answer["comparison"] == "可与 2026-10-02 CT 头颅平扫 对比，相隔 52 天"
     assert answer["heading"] == "男, 3岁2月, CT 头颅平扫"
     (without,) = ask({"type": "context", "id": 9, "row": ROW, "priors": []})
     assert without["comparison"] == ""

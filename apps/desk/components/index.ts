@@ -1,4 +1,5 @@
 /** Vue components all desks share. */
+export { bodyPartWord } from './bodyPart'
 export { default as ConnectionBar } from './ConnectionBar.vue'
 export { default as DeskFrame } from './DeskFrame.vue'
 export { default as Empty } from './Empty.vue'

@@ -31,5 +31,5 @@ export const stageWord = t({
 export const priorityWord = t({
   stat: { zh: '急诊', en: 'STAT' },
   urgent: { zh: '加急', en: 'Urgent' },
-  routine: { zh: '普通', en: 'Routine' },
+  routine: { zh: '常规', en: 'Routine' },
 })

@@ -2,7 +2,7 @@
 export { address, api, idempotencyKey, type Api, type Query, type RequestOptions } from './api'
 export { beforeReopen, connection, mayAct, reopen, type Connection } from './connection'
 export { defineDesk, type Desk, type DeskContext, type DeskDefinition } from './desk'
-export { lang, t, type Catalogue, type Say } from './language'
+export { filled, lang, t, type Catalogue, type Say } from './language'
 export { live, type Live, type LiveOptions, type LiveState } from './live'
 export { IMAGES, loadMe, MART, preference, RIS, setPreference, type Me } from './me'
 export { loadModule, page, type PageFacts } from './page'

@@ -33,6 +33,15 @@ watch(
 export type Catalogue = Record<string, Record<Lang, string>>
 export type Say<C extends Catalogue> = (key: keyof C & string, values?: Record<string, string | number>) => string
 
+/** `{n}` becomes the value, `{n|item|items}` the word for one or for any other number. */
+export function filled(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)(?:\|([^|{}]*)\|([^|{}]*))?\}/g, (whole, name: string, one?: string, more?: string) => {
+    const value = values[name]
+    if (value === undefined) return whole
+    return one === undefined || more === undefined ? String(value) : String(value) === '1' ? one : more
+  })
+}
+
 /**
  * Words of one desk: `const say = t({ rows: { zh: '{n} 项', en: '{n} rows' } })`, then `say('rows', { n: 3 })`.
  * Reading it in a template or computed value follows the language.
@@ -40,6 +49,6 @@ export type Say<C extends Catalogue> = (key: keyof C & string, values?: Record<s
 export function t<C extends Catalogue>(catalogue: C): Say<C> {
   return (key, values) => {
     const text = catalogue[key]?.[lang.value] ?? key
-    return values ? text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole)) : text
+    return values ? filled(text, values) : text
   }
 }

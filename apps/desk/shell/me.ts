@@ -13,6 +13,8 @@ export interface Me {
   username: string
   name: string
   assignments: { role: string; institution: string }[]
+  /** Where the account works, by name. */
+  homes: { code: string; name: string; name_en: string }[]
   operations: string[]
   institutions: string[]
   desks: string[]

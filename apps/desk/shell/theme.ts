@@ -10,11 +10,11 @@ watch(theme, (now) => (document.documentElement.dataset['theme'] = now), { immed
 /** The tokens that charts and canvases need as plain values (CSS variables do not reach them). */
 export const PALETTE = {
   light: {
-    ground: '#f4f5f6', surface: '#ffffff', raised: '#ffffff', line: '#dcdfe3', text: '#1c2126', muted: '#5b646d', accent: '#1f6f8b', accentHover: '#195c73',
+    ground: '#f4f5f6', surface: '#ffffff', raised: '#ffffff', line: '#dcdfe3', text: '#1c2126', muted: '#5b646d', faint: '#6c757e', field: '#ffffff', accent: '#1f6f8b', accentHover: '#195c73',
     series: ['#1f6f8b', '#c2703d', '#5b4bb5', '#2b6b3f', '#a33f6b', '#7a6a1d', '#4d5b66'],
   },
   dark: {
-    ground: '#101214', surface: '#16191c', raised: '#1e2226', line: '#2c3238', text: '#dde2e7', muted: '#9aa4ad', accent: '#4aa3bf', accentHover: '#63b5cf',
+    ground: '#101214', surface: '#16191c', raised: '#1e2226', line: '#2c3238', text: '#dde2e7', muted: '#9aa4ad', faint: '#828c96', field: '#101214', accent: '#4aa3bf', accentHover: '#63b5cf',
     series: ['#4aa3bf', '#e09a6a', '#a99cf2', '#74c28d', '#e08cb0', '#d0bd5f', '#9aa4ad'],
   },
 } as const
@@ -31,7 +31,11 @@ export const themeOverrides = computed<GlobalThemeOverrides>(() => {
       primaryColor: c.accent, primaryColorHover: c.accentHover, primaryColorPressed: c.accentHover, primaryColorSuppl: c.accent,
       bodyColor: c.ground, cardColor: c.surface, modalColor: c.raised, popoverColor: c.raised, tableColor: c.surface, inputColor: c.surface,
       tableHeaderColor: c.ground, borderColor: c.line, dividerColor: c.line, textColorBase: c.text, textColor1: c.text, textColor2: c.text, textColor3: c.muted,
+      placeholderColor: c.faint,
     },
+    // The dark theme of Naive UI draws fields without an edge.
+    Input: { border: `1px solid ${c.line}`, color: c.field },
+    InternalSelection: { border: `1px solid ${c.line}`, color: c.field },
     DataTable: { thPaddingSmall: '4px 8px', tdPaddingSmall: '3px 8px' },
   }
 })

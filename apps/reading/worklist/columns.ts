@@ -11,7 +11,7 @@ export const COLUMNS: readonly ColumnLook[] = [
   { name: 'age', width: '74px', right: true },
   { name: 'institution', width: 'minmax(96px, 1.4fr)' },
   { name: 'description', width: 'minmax(120px, 2fr)' },
-  { name: 'body_part', width: 'minmax(60px, .8fr)' },
+  { name: 'body_part', width: 'minmax(90px, .8fr)' },
   { name: 'images', width: '64px', right: true },
   { name: 'waiting', width: '82px', right: true },
 ]
