@@ -151,7 +151,7 @@ class Backoff:
     """Waiting times that double from `first` to `cap` seconds, with jitter so that followers do not knock together."""
 
     first: float = 0.2
-    cap: float = 5.0
+    cap: float = 2.0
     _next: float = field(default=0.0, init=False)
 
     def failed(self) -> float:

@@ -31,8 +31,8 @@ TEST_LENGTH_MM = 50.0
 CT_SPACING, CT_SLICE_STEP = 0.5, 2.0
 CT_TOP_Z = 118.0
 """z of the first (uppermost) CT slice, mm."""
-MARKER_Y = -100.0
-"""y of the CT's two markers, mm: in the air before the chest; x is -25 and +25."""
+MARKER_Y, MARKER_RADIUS = -100.0, 1.0
+"""y and radius of the CT's two markers, mm: in the air before the chest; x is -25 and +25."""
 FILM_SPACING, FILM_COLUMNS, FILM_ROWS = 0.2, 1280, 1240
 """Detector pixel (ImagerPixelSpacing, mm) and size of the chest film."""
 FILM_MARKERS = ((1180, 140), (1180, 390))
@@ -123,7 +123,7 @@ def chest_ct(subject: Subject, seed: int = 7, slices: int = 120, size: int = 512
     r"""Yield a child's chest CT from top to bottom, `slices` images of `size` x `size`, one series.
 
     Axial, ImageOrientationPatient 1\0\0\0\1\0; field of view 256 mm (0.5 mm pixels at 512); slices 2.0 mm thick every 2.0 mm, the
-    first at z = 118 mm; slope 1, intercept -1024. Slice `slices // 2` holds two metal markers (one pixel, 3000 HU before blur) in the air
+    first at z = 118 mm; slope 1, intercept -1024. Slice `slices // 2` holds two metal beads (2 mm across, 3000 HU before blur) in the air
     before the chest at about (-25, -100) and (+25, -100) mm: their centres are exactly 50.0 mm apart. Noise: about 12 HU.
     """
     step = 256.0 / size
@@ -142,7 +142,9 @@ def chest_ct(subject: Subject, seed: int = 7, slices: int = 120, size: int = 512
         hu = model.plane(z)
         if index == slices // 2:
             hu[row - 4 : row + 5, columns[0] - 4 : columns[1] + 5] = -1000.0
-            hu[row, columns] = 3000.0
+            for column in columns:
+                bead = (at[:, None] - at[row]) ** 2 + (at[None, :] - at[column]) ** 2 <= MARKER_RADIUS**2
+                hu[bead] = 3000.0
         noise = _soften(rng.standard_normal(hu.shape, dtype=np.float32)) * np.float32(12.0 / 0.375)
         hu = _soften(hu) + noise
         made = _begin(subject, CTImageStorage, "CT", key)

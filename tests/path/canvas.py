@@ -34,7 +34,7 @@ class Drawn:
     def markers(self) -> list[tuple[float, float]]:
         """Page coordinates of the middles of the two bright spots in the air before (above) the body, left one first."""
         bright = self.grey > 200
-        body = int(np.argmax(bright.mean(axis=1) > 0.08)) or bright.shape[0]
+        body = int(np.argmax(bright.mean(axis=1) > 0.03)) or bright.shape[0]
         places = np.argwhere(bright[:body])
         assert len(places) > 8, "no bright spots above the body"
         middle = (places[:, 1].min() + places[:, 1].max()) / 2
