@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 Lang = Literal["zh", "en"]
 
+AGE_UNITS = {"D": ("天", "d"), "M": ("月", "mo"), "Y": ("岁", "y")}
 SEX = {"M": ("男", "male"), "F": ("女", "female"), "O": ("其他", "other")}
 BODY_PARTS: dict[str, tuple[str, str]] = {
     code: (zh, en)
     for code, (zh, en) in json.loads((Path(__file__).parents[1] / "desk" / "bodyParts.json").read_text(encoding="utf-8")).items()
 }
 """DICOM body part examined (PS3.16 CID 4031, defined terms in use) → words in Chinese and English; the page reads the same file."""
-
-MONTHS_SHOWN_BELOW = 7
-"""Years of age below which the months beyond full years are said."""
 
 
 class UnreadableCaseError(ValueError):
@@ -41,8 +39,7 @@ class Case:
     name: str
     sex: str
     age: tuple[int, str, int] | None
-    """Value, unit (Y, M, D), days: at the time of the exam, as ris counts it."""
-    birth_date: date | None
+    """Value, unit (Y, M, D), months beyond the full years: at the time of the exam, as ris counts it."""
     modality: str
     description: str
     body_part: str
@@ -55,13 +52,10 @@ class Case:
         """`5天`, `14月`, `3岁2月`, `9岁`."""
         if self.age is None:
             return ""
-        value, unit, days = self.age
-        if unit in {"D", "M"}:
-            return f"{value}{'天' if unit == 'D' else '月'}" if lang == "zh" else f"{value} {'d' if unit == 'D' else 'mo'}"
-        months = months_beyond(self.birth_date, value, days) if self.birth_date and value < MONTHS_SHOWN_BELOW else 0
+        value, unit, months = self.age
         if lang == "zh":
-            return f"{value}岁{months}月" if months else f"{value}岁"
-        return f"{value} y {months} mo" if months else f"{value} y"
+            return f"{value}{AGE_UNITS[unit][0]}" + (f"{months}月" if months else "")
+        return f"{value} {AGE_UNITS[unit][1]}" + (f" {months} mo" if months else "")
 
     def sex_words(self, lang: Lang) -> str:
         """The sex in words, empty when unknown."""
@@ -100,13 +94,6 @@ class Case:
         return f"Compare with {self.prior.day.isoformat()} {self.prior_words()}, {days} days apart"
 
 
-def months_beyond(birth: date, years: int, days: int) -> int:
-    """Months beyond the full years on the calendar, for a child `days` old."""
-    day = birth + timedelta(days=days)
-    months = (day.year - birth.year) * 12 + day.month - birth.month - (day.day < birth.day)
-    return max(0, months - years * 12)
-
-
 def _text(value: Any, longest: int = 256) -> str:
     return value[:longest] if isinstance(value, str) else ""
 
@@ -126,12 +113,12 @@ def _exam_day(row: dict[str, Any]) -> date | None:
 
 
 def _age(value: Any) -> tuple[int, str, int] | None:
-    if not isinstance(value, dict) or value.get("unit") not in {"Y", "M", "D"}:
+    if not isinstance(value, dict) or value.get("unit") not in AGE_UNITS:
         return None
-    number, days = value.get("value"), value.get("days")
-    if not isinstance(number, int) or not isinstance(days, int) or not 0 <= number <= 200 or not 0 <= days <= 80_000:
+    number, months = value.get("value"), value.get("months")
+    if not isinstance(number, int) or not isinstance(months, int) or not 0 <= number <= 800 or not 0 <= months < 12:
         return None
-    return number, str(value["unit"]), days
+    return number, str(value["unit"]), months
 
 
 def read_case(row: Any, priors: Any) -> Case:
@@ -149,7 +136,6 @@ def read_case(row: Any, priors: Any) -> Case:
         name=_text(patient.get("name")),
         sex=_text(patient.get("sex")),
         age=_age(patient.get("age")),
-        birth_date=_day(patient.get("birth_date")),
         modality=_text(row.get("modality")),
         description=_text(row.get("description")),
         body_part=_text(row.get("body_part")),

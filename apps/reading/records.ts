@@ -3,6 +3,7 @@
  * Nothing else in this folder spells an address of ris.
  */
 
+import type { Age } from '../desk/age'
 import { type Api, IMAGES, type Problem, RIS } from '../desk/shell'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
@@ -11,8 +12,6 @@ export type View = 'all' | 'to_write' | 'to_review' | 'mine' | 'stat' | 'unsched
 export type Action = 'submit' | 'review' | 'return' | 'sign' | 'recall' | 'addendum'
 
 export interface Person { username: string; name: string }
-export interface Age { value: number; unit: 'Y' | 'M' | 'D'; days: number }
-
 export interface Row {
   exam_id: number
   version: number
@@ -25,7 +24,7 @@ export interface Row {
     pinyin: string | null
     sex: string | null
     birth_date: string | null
-    age: Age | null
+    age: (Age & { days: number }) | null
   }
   modality: string | null
   description: string | null

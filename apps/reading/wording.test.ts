@@ -1,23 +1,9 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Age } from './records'
-import { ageWords, day, waitingWords } from './wording'
+import { day, waitingWords } from './wording'
 import { CATALOGUE, say } from './words'
 
 describe('words of a case', () => {
-  it.each([
-    [{ value: 5, unit: 'D', days: 5 }, '2026-11-18', '5天', '5 d'],
-    [{ value: 14, unit: 'M', days: 440 }, '2025-09-09', '14月', '14 mo'],
-    [{ value: 3, unit: 'Y', days: 1157 }, '2023-09-23', '3岁2月', '3 y 2 mo'],
-    [{ value: 3, unit: 'Y', days: 1156 }, '2023-09-24', '3岁1月', '3 y 1 mo'],
-    [{ value: 3, unit: 'Y', days: 1096 }, '2023-11-23', '3岁', '3 y'],
-    [{ value: 9, unit: 'Y', days: 3500 }, '2017-04-24', '9岁', '9 y'],
-    [{ value: 4, unit: 'Y', days: 1500 }, null, '4岁', '4 y'],
-  ] as [Age, string | null, string, string][])('says the age %o of a child born %s', (age, birth, zh, en) => {
-    expect(ageWords('zh', age, birth)).toBe(zh)
-    expect(ageWords('en', age, birth)).toBe(en)
-  })
-
   it('says waiting as hours and minutes, then days', () => {
     const now = Date.parse('2026-11-23T09:00:00Z')
     expect(waitingWords('zh', '2026-11-23T08:42:10Z', now)).toBe('00:17')

@@ -1,27 +1,7 @@
-/** Values of a case in words: age, sex, waiting time, moments. Ages follow the ward's habit: days, months below two years, then years. */
+/** Values of a case in words: sex, waiting time, moments. */
 import type { Problem } from '../desk/shell'
-import type { Age, Row } from './records'
+import type { Row } from './records'
 import { isWord, say, type Lang } from './words'
-
-/**
- * ris counts the age at the exam to the day; children below seven also get the months beyond the full years, counted on the calendar
- * (birth date + days), as in desk.py.
- */
-export function ageWords(lang: Lang, age: Age | null, birthDate: string | null): string {
-  if (!age) return ''
-  if (age.unit === 'D') return say(lang, 'days', { n: age.value })
-  if (age.unit === 'M') return say(lang, 'months', { n: age.value })
-  const months = age.value < 7 && birthDate ? monthsBeyond(birthDate, age) : 0
-  return months ? say(lang, 'years_months', { y: age.value, m: months }) : say(lang, 'years', { n: age.value })
-}
-
-function monthsBeyond(birthDate: string, age: Age): number {
-  const birth = new Date(`${birthDate}T00:00:00Z`)
-  const exam = new Date(birth.getTime() + age.days * 86_400_000)
-  if (Number.isNaN(exam.getTime())) return 0
-  const months = (exam.getUTCFullYear() - birth.getUTCFullYear()) * 12 + exam.getUTCMonth() - birth.getUTCMonth() - (exam.getUTCDate() < birth.getUTCDate() ? 1 : 0)
-  return Math.max(0, months - age.value * 12)
-}
 
 export function sexWord(lang: Lang, sex: string | null): string {
   const key = `sex_${sex ?? ''}`

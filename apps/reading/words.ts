@@ -44,9 +44,6 @@ const WORDS = {
   sex_M: ['男', 'M'],
   sex_F: ['女', 'F'],
   sex_O: ['其他', 'Other'],
-  years: ['{n}岁', '{n} y'],
-  months: ['{n}月', '{n} mo'],
-  years_months: ['{y}岁{m}月', '{y} y {m} mo'],
   days: ['{n}天', '{n} d'],
   days_hours: ['{d}天{h}时', '{d} d {h} h'],
   // worklist

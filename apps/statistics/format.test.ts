@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { age, average, change, count, duration, moment, share } from './format'
+import { average, change, count, duration, moment, share } from './format'
 
 describe('formats', () => {
   it('writes numbers', () => {
@@ -22,13 +22,6 @@ describe('formats', () => {
     expect(change(-0.05, '个百分点')).toEqual({ arrow: '▼', text: '5.0 个百分点' })
     expect(change(0.0001, null)).toEqual({ arrow: '=', text: '0%' })
     expect(change(null, null)).toBeNull()
-  })
-  it('writes ages of children', () => {
-    expect(age(3, 'zh')).toBe('3 天')
-    expect(age(28, 'zh')).toBe('1 月')
-    expect(age(400, 'zh')).toBe('13 月')
-    expect(age(1157, 'zh')).toBe('3 岁 2 月')
-    expect(age(3660, 'en')).toBe('10 y')
   })
   it('writes moments in the calendar of the figures', () => {
     expect(moment('2026-11-22T16:05:09.000Z', 'Asia/Shanghai')).toBe('2026-11-23 00:05')

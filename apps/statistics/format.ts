@@ -1,4 +1,4 @@
-/** Numbers, durations, ages and moments as people read them. */
+/** Numbers, durations and moments as people read them. */
 import type { Lang } from '../desk/shell'
 
 const NONE = '–'
@@ -43,19 +43,6 @@ export function change(value: number | null | undefined, points: string | null):
   const text = size.toFixed(1)
   if (Number(text) === 0) return { arrow: '=', text: '0%' }
   return { arrow: value > 0 ? '▲' : '▼', text: points === null ? `${size >= 1000 ? Math.round(size).toLocaleString('en-US') : text}%` : `${text} ${points}` }
-}
-
-/** Age of a child: days up to 4 weeks, months below two years, then years (and months up to six). */
-export function age(days: number | null | undefined, lang: Lang): string {
-  if (days === null || days === undefined) return NONE
-  const zh = lang === 'zh'
-  if (days < 28) return zh ? `${days} 天` : `${days} d`
-  const months = Math.floor(days / 30.4375)
-  if (months < 24) return zh ? `${Math.max(1, months)} 月` : `${Math.max(1, months)} mo`
-  const years = Math.floor(days / 365.25)
-  const rest = Math.floor((days - years * 365.25) / 30.4375)
-  if (years >= 6 || rest === 0) return zh ? `${years} 岁` : `${years} y`
-  return zh ? `${years} 岁 ${rest} 月` : `${years} y ${rest} mo`
 }
 
 /** A UTC moment as `2026-11-23 09:05` in the calendar of the figures. */

@@ -1,6 +1,7 @@
 /** What stands in the four corners (V-26): lines by name, so that a department can choose them. */
 import type { Frame } from './frame';
-import { ageText, dateText, daysText, dicomAge, personName, sexText } from './patient';
+import { ageAt, ageWords } from '../desk/age';
+import { dateText, dicomAge, personName, sexText } from './patient';
 import type { Window } from './window';
 import { say, type Language } from './words';
 
@@ -13,7 +14,6 @@ export interface CaseInfo {
     birth_date?: string | null;
     /** DICOM AS, used when there is no birth date. */
     age?: string | null;
-    age_days?: number | null;
   };
   institution?: string | null;
   study_date?: string | null;
@@ -74,7 +74,7 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
   identity: ({ info }, language) =>
     joined(
       sexText(info.patient?.sex, language),
-      ageText(info.patient?.birth_date, info.study_date, language) || daysText(info.patient?.age_days, language) || dicomAge(info.patient?.age, language),
+      ageWords(ageAt(info.patient?.birth_date, info.study_date), language) || dicomAge(info.patient?.age, language),
       info.patient?.patient_id,
     ),
   accession: ({ info }) => info.accession ?? '',

@@ -3,7 +3,7 @@ import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
 import { lengthOf, valueUnit } from './measure';
 import { edgeLetters, lettersOf } from './orientation';
-import { ageText, dateText, dicomAge, personName } from './patient';
+import { dateText, dicomAge, personName } from './patient';
 import { displayValues, modalityValues, storedPadding } from './pixels';
 import { scaleFor } from './scale';
 import { StreamError, StreamParser } from './stream';
@@ -184,21 +184,6 @@ describe('patient', () => {
     expect(personName('=王^小东', 'en')).toBe('王小东');
     expect(personName('Doe^John^^Dr', 'zh')).toBe('Doe John Dr');
     expect(personName(null, 'zh')).toBe('');
-  });
-
-  it.each([
-    ['20261110', '20261123', '13天'],
-    ['20261024', '20261123', '30天'],
-    ['20261023', '20261123', '1月'],
-    ['20250101', '20261123', '22月'],
-    ['20230911', '20261123', '3岁2月'],
-    ['20201123', '20261123', '6岁'],
-    ['20201124', '20261123', '5岁11月'],
-    ['1990-01-01', '2026-11-23', '36岁'],
-    ['20261124', '20261123', ''],
-    ['19900231', '20261123', ''],
-  ])('age of %s on %s is %s', (birth, study, text) => {
-    expect(ageText(birth, study, 'zh')).toBe(text);
   });
 
   it('reads DICOM ages and dates, and nothing else', () => {

@@ -46,7 +46,6 @@ export async function caseInfo(base: string, study: string, series: string): Pro
       sex: text(patient['sex']),
       birth_date: text(patient['birth_date']),
       age: text(patient['age']),
-      age_days: typeof patient['age_days'] === 'number' ? patient['age_days'] : null,
     },
     institution: institution ?? null,
     study_date: summary.study_date ?? null,

@@ -35,7 +35,9 @@ def exam(data: Row, zone: ZoneInfo) -> dict[str, Any]:
     entered = data.get("state_times") or {}
     times = {time: moment(data.get(time)) for time in TIMES} | {f"{state}_at": moment(entered.get(state)) for state in STATES}
     patient = data.get("patient") or {}
-    days = (patient.get("age") or {}).get("days")
+    age = patient.get("age") or {}
+    days = age.get("days")
+    known = isinstance(days, int) and 0 <= days < 130 * 366
     return {
         "exam_id": str(data["exam_id"]),
         "institution": str(data["institution"]["code"]),
@@ -48,7 +50,10 @@ def exam(data: Row, zone: ZoneInfo) -> dict[str, Any]:
         "complex": bool(data.get("complex")),
         "scheduled": bool(data.get("scheduled", True)),
         "sex": str(patient.get("sex") or "") or None,
-        "age_days": int(days) if isinstance(days, int) and 0 <= days < 130 * 366 else None,
+        "age_days": days if known else None,
+        "age_value": age["value"] if known else None,
+        "age_unit": age["unit"] if known else None,
+        "age_months": age["months"] if known else None,
         "images": int(data.get("images") or 0),
         "report_id": str(data["report_id"]) if data.get("report_id") is not None else None,
         **times,

@@ -85,7 +85,7 @@ def _behind(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
     within, values = scope.where("e.institution")
     asked, more = filters.where("e.day", "e.institution", "e.modality")
     query = f"""
-SELECT e.exam_id, e.institution, coalesce(e.modality, '') AS modality, e.body_part, e.sex, e.age_days, e.priority, e.scheduled, e.stage,
+SELECT e.exam_id, e.institution, coalesce(e.modality, '') AS modality, e.body_part, e.sex, e.age_days, e.age_value, e.age_unit, e.age_months, e.priority, e.scheduled, e.stage,
        e.images, e.day, e.arrived_at, e.performed_at, s.signed_at, s.positive,
        date_diff('microsecond', e.arrived_at, s.signed_at) / 60e6 AS minutes
 FROM exams e LEFT JOIN ({_SIGNED}) s USING (report_id)

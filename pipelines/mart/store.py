@@ -44,6 +44,9 @@ TABLES: dict[str, Any] = {
             ("scheduled", pa.bool_()),
             ("sex", pa.string()),
             ("age_days", pa.int32()),
+            ("age_value", pa.int32()),
+            ("age_unit", pa.string()),
+            ("age_months", pa.int32()),
             ("images", pa.int32()),
             ("report_id", pa.string()),
             *((time, MOMENT) for time in TIMES),
@@ -97,7 +100,7 @@ SQL_TYPES = {
     pa.date32(): "DATE",
 }
 # Raised when the meaning of a table changes: an older file is emptied at start and filled again from the feeds.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass

@@ -13,6 +13,8 @@ from ris.search import normal, pinyin_of
 _CJK = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 NEWBORN_DAYS = 28
 TODDLER_MONTHS = 24
+MONTHS_SAID_BELOW = 7
+"""Years of age below which the months beyond full years are said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,28 @@ def agrees(known: Identity, arrived: Identity) -> bool:
 
 
 def age_at(birth: date | None, day: date | None) -> dict[str, Any] | None:
-    """Return `{value, unit, days}` of a child on a day: newborns in days (≤ 28), then months until 2 years, then years."""
+    """Return `{value, unit, months, days}` of a child on a day: newborns in days (≤ 28), then months until 2 years, then years.
+
+    `months` are those beyond the full years on the calendar, below seven years; else 0. `days` is the whole age in days.
+    """
     if birth is None or day is None or day < birth:
         return None
     days = (day - birth).days
     months = (day.year - birth.year) * 12 + day.month - birth.month - (1 if day.day < birth.day else 0)
     if days <= NEWBORN_DAYS or months == 0:
-        return {"value": days, "unit": "D", "days": days}
+        return {"value": days, "unit": "D", "months": 0, "days": days}
     if months < TODDLER_MONTHS:
-        return {"value": months, "unit": "M", "days": days}
-    return {"value": months // 12, "unit": "Y", "days": days}
+        return {"value": months, "unit": "M", "months": 0, "days": days}
+    years, beyond = divmod(months, 12)
+    return {"value": years, "unit": "Y", "months": beyond if years < MONTHS_SAID_BELOW else 0, "days": days}
+
+
+def age_words(age: dict[str, Any] | None) -> str | None:
+    """Return an age as a Chinese report says it: `5天`, `14月`, `3岁2月`, `9岁`; None when it is not known."""
+    if age is None:
+        return None
+    beyond = f"{age['months']}月" if age["months"] else ""
+    return f"{age['value']}{ {'D': '天', 'M': '月', 'Y': '岁'}[age['unit']] }{beyond}"
 
 
 def normal_sex(sex: str | None) -> str | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, select_autoescape
 
+from ris.patients.rules import age_words
+
 _PAGE = """<!doctype html>
 <html lang="zh-CN"><head><meta charset="utf-8"><title>{{ title }}</title><style>
 @page { size: A4; margin: 18mm 18mm 20mm;
@@ -35,7 +37,6 @@ h2 { font-size: 11.5pt; margin: 5mm 0 1mm } .text { white-space: pre-wrap; overf
 _ENVIRONMENT = Environment(autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=False)
 _TEMPLATE = _ENVIRONMENT.from_string(_PAGE)
 SEXES = {"M": "男", "F": "女", "O": "其他"}
-UNITS = {"Y": "岁", "M": "月", "D": "天"}
 
 
 def _css_text(text: str) -> str:
@@ -48,12 +49,11 @@ def html_of(facts: dict[str, Any]) -> str:
     rows = facts["rows"]
     first = rows[0]
     patient = first["patient"]
-    age = patient["age"]
     lines = [
         [
             ("姓名", patient["name"]),
             ("性别", SEXES.get(patient["sex"] or "")),
-            ("年龄", f"{age['value']} {UNITS[age['unit']]}" if age else None),
+            ("年龄", age_words(patient["age"])),
         ],
         [("患者编号", patient["patient_id"]), ("出生日期", patient["birth_date"]), ("检查时间", facts["performed_at"])],
     ]

@@ -78,6 +78,9 @@ def test_the_exams_behind_a_bar_are_those_it_counts(furnished: Furnished) -> Non
         }
         for status in ("signed", "waiting", "positive"):
             assert house.ask("admin", "/exams", modality=bar["key"], status=status).json()["total"] == bar[status]
+        # born 2025-03-01, images of 2026-05-05
+        ages = {(row["age_value"], row["age_unit"], row["age_months"], row["age_days"]) for row in behind["rows"]}
+        assert ages == {(14, "M", 0, 430)}
     pages = [house.ask("admin", "/exams", limit=7, offset=start).json()["rows"] for start in (0, 7, 14)]
     assert [len(page) for page in pages] == [7, 7, 4]
     assert len({row["exam_id"] for page in pages for row in page}) == 18

@@ -39,7 +39,7 @@ def exam(
 ) -> dict[str, Any]:
     return {
         "exam_id": number, "institution": {"code": "H01"}, "modality": modality,
-        "patient": {"age": {"days": 400}, "sex": "M"},
+        "patient": {"age": {"value": 13, "unit": "M", "months": 0, "days": 400}, "sex": "M"},
         "exam_state": state, "arrived_at": arrived, "study_uids": [f"1.{number}"], "images": 5, "report_id": report, "priority": "routine",
     }  # fmt: skip
 

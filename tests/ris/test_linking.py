@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ris.exams.rules import STATES, TRANSITIONS, Candidate, after, dicom_date, dicom_time, linking, study_moment
-from ris.patients.rules import Identity, age_at, agrees, display_name, id_key, name_keys
+from ris.patients.rules import Identity, age_at, age_words, agrees, display_name, id_key, name_keys
+from tests.conftest import ROOT
 from tests.ris.conftest import COUNTER, House, arrival, book
 from tests.ris.test_reports import TEXT, act
 
@@ -33,7 +35,7 @@ def test_images_of_an_order_are_linked_and_grow(house: House) -> None:
     row = reader.get(f"/exams/{exam_id}")
     assert (row["stage"], row["exam_state"], row["images"], row["report_state"]) == ("arriving", "in_progress", 3, None)
     assert row["performed_at"] == "2026-11-20T00:30:15.000Z"  # 08:30:15 in Xi'an
-    assert row["patient"]["age"] == {"value": 2, "unit": "Y", "days": 928}
+    assert row["patient"]["age"] == {"value": 2, "unit": "Y", "months": 6, "days": 928}
     house.arrive(**{**study, "images_seq": 5, "instances": 120})
     assert reader.get(f"/exams/{exam_id}")["images"] == 120
     version = reader.get(f"/exams/{exam_id}")["version"]
@@ -212,15 +214,15 @@ def test_known_dates_and_ages() -> None:
     assert [dicom_date(text)[0] for text in ("20240229", "2024.02.29", "2024-02-29", " 20240229 ")] == [date(2024, 2, 29)] * 4
     assert [dicom_date(text)[0] for text in ("20230229", "2023", "00000000", "٢٠٢٤٠٢٢٩", "")] == [None] * 5
     assert study_moment("20261123", "0905", ZoneInfo("Asia/Shanghai"))[0] == datetime(2026, 11, 23, 1, 5, tzinfo=UTC)
-    born = date(2024, 1, 31)
-    ages = {date(2024, 1, 31): (0, "D"), date(2024, 2, 28): (28, "D"), date(2024, 2, 29): (29, "D"), date(2024, 3, 31): (2, "M")}
-    ages |= {date(2026, 1, 30): (23, "M"), date(2026, 1, 31): (2, "Y"), date(2030, 1, 30): (5, "Y")}
-    for day, (value, unit) in ages.items():
+    for case in json.loads((ROOT / "tests" / "ages.json").read_text(encoding="utf-8")):
+        born, day = date.fromisoformat(case["birth"]), date.fromisoformat(case["day"])
         age = age_at(born, day)
         assert age is not None
-        assert (age["value"], age["unit"]) == (value, unit), day
+        assert (age_words(age), age["days"]) == (case["zh"], (day - born).days)
+    born = date(2024, 1, 31)
     assert age_at(born, date(2024, 1, 30)) is None
     assert age_at(None, date(2024, 1, 30)) is None
+    assert age_words(None) is None
 
 
 @given(st.lists(st.sampled_from(sorted(TRANSITIONS)), max_size=12))

@@ -55,7 +55,7 @@ def test_preview_then_signed_pdf(house: House) -> None:
         "甲县医院",
         "王小明",
         "男",
-        "3岁",
+        "3岁3月",
         "2023-08-01",
         "2026-11-2008:30",
         TEXT["findings"],
@@ -79,7 +79,7 @@ def test_preview_then_signed_pdf(house: House) -> None:
 def facts(**changes: object) -> dict:
     row = {
         "institution": {"name": "甲县医院"},
-        "patient": {"name": "王小明", "patient_id": "1", "sex": "M", "birth_date": "2026-11-01", "age": {"value": 5, "unit": "D", "days": 5}},
+        "patient": {"name": "王小明", "patient_id": "1", "sex": "M", "birth_date": "2026-11-01", "age": {"value": 5, "unit": "D", "months": 0, "days": 5}},
         "accession": "A1", "modality": "CT", "body_part": None, "description": None, "images": 3,
     }  # fmt: skip
     base = {"rows": [row], "report_id": 1, "version": 2, "findings": "f", "impression": "i", "author": "a", "reviewer": None}

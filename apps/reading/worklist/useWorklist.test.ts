@@ -22,7 +22,7 @@ function oneOf<T>(choices: readonly T[]): T {
 function row(id: number, change: Partial<Row> = {}): Row {
   return {
     exam_id: id, version: 1, accession: `A${id}`, institution: { code: 'H01', name: '第一医院', name_en: 'First' },
-    patient: { id: `p${id}`, patient_id: `P${id}`, name: '王小明', pinyin: 'wang xiao ming', sex: 'M', birth_date: '2023-09-01', age: { value: 3, unit: 'Y', days: 1170 } },
+    patient: { id: `p${id}`, patient_id: `P${id}`, name: '王小明', pinyin: 'wang xiao ming', sex: 'M', birth_date: '2023-09-01', age: { value: 3, unit: 'Y', months: 2, days: 1170 } },
     modality: 'CT', description: '头颅平扫', body_part: 'HEAD', exam_state: 'images_complete', report_state: null, stage: 'to_write', priority: 'routine',
     complex: false, scheduled: true, unscheduled_reason: null, study_uids: ['1.2.3'], images: 20, ordered_at: null, performed_at: null, arrived_at: null,
     waiting_since: '2026-11-23T01:00:00Z', report_id: null, author: null, reviewer: null, positive: null, mine: false, ...change,
@@ -40,7 +40,7 @@ function anyRow(id: number): Row {
     mine: random(4) === 0,
     scheduled: random(5) !== 0,
     waiting_since: random(6) ? new Date(1_795_000_000_000 + random(86_400_000)).toISOString() : null,
-    patient: { ...row(0).patient, name: oneOf(['王小明', '李雷', '赵一', '单于兰', '']), sex: oneOf([null, 'M', 'F']), age: random(7) ? { value: 1, unit: 'Y', days: age } : null },
+    patient: { ...row(0).patient, name: oneOf(['王小明', '李雷', '赵一', '单于兰', '']), sex: oneOf([null, 'M', 'F']), age: random(7) ? { value: 1, unit: 'Y', months: 0, days: age } : null },
   })
 }
 
