@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bench import desk, store
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
-GROUPS: list[tuple[tuple[str, ...], Callable[[], list[Result]]]] = [
+GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (desk.IDS, desk.measure),
     (store.IDS, store.measure),
 ]
@@ -23,10 +23,12 @@ def main() -> None:
         known = ", ".join(name for ids, _ in GROUPS for name in ids)
         sys.exit(f"no figure starts with {prefix!r}; known: {known}")
     for measure in chosen:
-        results = [result for result in measure() if result.id.startswith(prefix)]
-        for result in results:
-            print(f"{result.id:20} {result.value:10g} {result.unit:6} goal {result.goal} holds {result.holds}  {result.peer}", flush=True)
-        write(results)
+        for result in measure():
+            if result.id.startswith(prefix):
+                print(
+                    f"{result.id:20} {result.value:10g} {result.unit:6} goal {result.goal} holds {result.holds}  {result.peer}", flush=True
+                )
+                write([result])
 
 
 if __name__ == "__main__":

@@ -14,12 +14,14 @@ import psutil
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from bench.doors import Account, launch, profile, sign_in
-from tests.running_hub import RunningHub
+from tests.running_hub import RunningHub, wait_until
 
 RUNS = 7
 AT_ONCE = 5
 ROUNDS = 3
 WARM_OPENINGS = 3
+CLOSED_SECONDS = 90
+"""A kernel whose browser has died ends after a minute."""
 
 CLOCK = """
 addEventListener('submit', () => sessionStorage.setItem('bench-start', String(Date.now())), true);
@@ -175,18 +177,24 @@ def own_first_open(browser: Browser, hub: RunningHub, account: Account) -> list[
 
 
 def memory_of_desks(browser: Browser, hub: RunningHub, account: Account) -> list[float]:
-    """PSS in MB of the kernels of five open desks."""
+    """PSS in MB of the kernels of five open desks; the kernels of browsers that were closed before are gone."""
+    wait_until("kernels of closed browsers have ended", lambda: not owned_kernels(hub), CLOSED_SECONDS, 1)
     context = profile(browser)
     sign_in(context, hub, account)
     for _ in range(AT_ONCE):
         page = context.new_page()
         page.goto(desk_address(hub))
         wait_usable(page)
-    sizes = [process.memory_full_info().pss / 1e6 for process in psutil.Process(hub.pids()["zygote"]).children() if has_owner(process)]
+    sizes = [kernel.memory_full_info().pss / 1e6 for kernel in owned_kernels(hub)]
     context.close()
     if len(sizes) != AT_ONCE:
         raise AssertionError(f"{AT_ONCE} desks are open, but {len(sizes)} kernels have an owner")
     return sizes
+
+
+def owned_kernels(hub: RunningHub) -> list[psutil.Process]:
+    """The kernels of open desks, and of desks whose browser has just died."""
+    return [kernel for kernel in psutil.Process(hub.pids()["zygote"]).children() if has_owner(kernel)]
 
 
 def has_owner(kernel: psutil.Process) -> bool:
