@@ -103,7 +103,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     feed = Feed(settings.data / "feed.sqlite")
     annotations = Annotations(settings.data / "annotations.sqlite", settings.annotations)
     follower = Follower(settings, database, feed, archive)
-    link.serve(run_folder, lambda question: answer_find(database, question))
+    link.serve(run_folder, {"find": lambda question: answer_find(database, question)})
     follower.start()
     app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive))
     config = uvicorn.Config(

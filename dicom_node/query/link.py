@@ -16,6 +16,7 @@ from dicom_node import logs
 log = logs.get(__name__)
 SOCKET_NAME = "find.sock"
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
+"""Takes a question, gives its answer; chosen by the question's `ask`."""
 
 
 class LinkError(OSError):
@@ -45,7 +46,8 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         line = self.rfile.readline(4 << 20)
         try:
-            answer = self.server.answerer(orjson.loads(line))
+            question = orjson.loads(line)
+            answer = self.server.answerers[question["ask"]](question)
         except Exception as error:
             log.exception("link.failed")
             answer = {"error": type(error).__name__}
@@ -55,13 +57,13 @@ class _Handler(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     request_queue_size = 64
-    answerer: Answerer
+    answerers: dict[str, Answerer]
 
 
-def serve(folder: Path, answerer: Answerer) -> None:
-    """Answer questions in threads of this process until it ends."""
+def serve(folder: Path, answerers: dict[str, Answerer]) -> None:
+    """Answer questions, each by the answerer named in its `ask`, in threads of this process until it ends."""
     path = folder / SOCKET_NAME
     path.unlink(missing_ok=True)
     server = _Server(str(path), _Handler)
-    server.answerer = answerer
+    server.answerers = answerers
     threading.Thread(target=server.serve_forever, name="link", daemon=True).start()

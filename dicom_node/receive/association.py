@@ -1,4 +1,4 @@
-"""An association of the node: who may open it, which presentation contexts it gets, and its C-STORE outside the fast lane."""
+"""An association of the node: who may open it and which presentation contexts it gets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.service_class import ServiceClass, StorageServiceClass
-from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
+from pynetdicom.service_class import StorageServiceClass
 
 from dicom_node import logs
-from dicom_node.receive import command as c
-from dicom_node.receive.devices import Device, Verb
+from dicom_node.receive.devices import Device
 from dicom_node.receive.lane import FastDUL
+from dicom_node.receive.services import verb_of
 from dicom_node.receive.store import Reception, Sender
 
 if TYPE_CHECKING:
@@ -27,26 +26,8 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-VERIFICATION = "1.2.840.10008.1.1"
-FIND_MODELS = {"1.2.840.10008.5.1.4.1.2.1.1": "patient", "1.2.840.10008.5.1.4.1.2.2.1": "study"}
 PLAIN_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
-_STORAGE = {str(uid) for uid in _STORAGE_CLASSES.values()}
 CALLING_UNKNOWN, CALLED_UNKNOWN = (0x01, 0x01, 0x03), (0x01, 0x01, 0x07)  # PS3.8 table 9-21
-
-
-def verb_of(abstract_syntax: str) -> Verb | None:
-    """The right that a presentation context needs; None: a service the node does not offer."""
-    if abstract_syntax == VERIFICATION:
-        return "echo"
-    if abstract_syntax in FIND_MODELS:
-        return "find"
-    if abstract_syntax in _STORAGE:
-        return "store"
-    if not abstract_syntax.startswith("1.2.840.10008."):
-        return "store"  # a private class can only be stored
-    # a class of the standard that this pynetdicom does not know: stored when it lies in the storage branch
-    unknown = uid_to_service_class(abstract_syntax) is ServiceClass
-    return "store" if unknown and abstract_syntax.startswith("1.2.840.10008.5.1.4.1.1.") else None
 
 
 class _Clock:
@@ -160,33 +141,6 @@ class NodeAssociation(Association):
             self.after_store()
             return
         super()._serve_request(msg, context_id)
-
-
-def on_store(event: Any) -> Any:
-    """EVT_C_STORE, the slow lane: requests whose command was split or came together with data."""
-    request, assoc = event.request, event.assoc
-    context = event.context
-    reception = assoc.begin_store(
-        str(context.abstract_syntax),
-        str(request.AffectedSOPClassUID or ""),
-        str(request.AffectedSOPInstanceUID or ""),
-        str(context.transfer_syntax),
-    )
-    try:
-        if request.DataSet is not None:
-            reception.write([request.DataSet.getvalue()])
-        answer = reception.finish()
-    finally:
-        reception.discard()
-    if answer.status == c.SUCCESS:
-        return answer.status
-    log.warning("store.refused", status=f"{answer.status:04X}", reason=answer.comment, aet=assoc.device_aet)
-    from pydicom.dataset import Dataset
-
-    status = Dataset()
-    status.Status = answer.status
-    status.ErrorComment = answer.comment[:64]
-    return status
 
 
 def install_clock() -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from dicom_node import logs
 
 log = logs.get(__name__)
-Verb = Literal["echo", "store", "find", "move", "get"]
+Verb = Literal["echo", "store", "find", "move", "get", "worklist", "mpps", "commit"]
 
 
 class Device(BaseModel):
@@ -25,6 +25,8 @@ class Device(BaseModel):
     institution: str = Field(min_length=1)
     may: frozenset[Verb] = frozenset()
     addresses: tuple[str, ...] = Field((), description="addresses or networks (10.1.0.0/16); empty: any")
+    host: str | None = Field(None, description="where the node opens associations to: C-MOVE, storage commitment")
+    port: int | None = Field(None, ge=1, le=65535)
 
     def at(self, address: str) -> bool:
         """Whether the device may connect from `address`."""

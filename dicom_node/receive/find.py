@@ -9,12 +9,14 @@ from pydicom.dataset import Dataset
 
 from dicom_node import logs
 from dicom_node.query import link
-from dicom_node.receive.association import FIND_MODELS
 
 if TYPE_CHECKING:
     from dicom_node.receive.association import NodeAssociation
 
 log = logs.get(__name__)
+
+FIND_MODELS = {"1.2.840.10008.5.1.4.1.2.1.1": "patient", "1.2.840.10008.5.1.4.1.2.2.1": "study"}
+"""SOP class UID → root of the information model (PS3.4 C.3)."""
 
 PENDING, CANCELLED, UNABLE, NO_RESOURCES, NOT_MATCHING = 0xFF00, 0xFE00, 0xC001, 0xA700, 0xA900
 _ERRORS = {"level": NOT_MATCHING, "query": UNABLE}
@@ -41,6 +43,7 @@ def on_find(event: Any) -> Iterator[tuple[Any, Dataset | None]]:
         yield _failure(UNABLE, "identifier cannot be decoded"), None
         return
     question = {
+        "ask": "find",
         "root": model,
         "level": str(identifier.get("QueryRetrieveLevel", "")).strip(),
         "query": query,

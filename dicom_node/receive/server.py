@@ -9,15 +9,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, _config
 from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAssociationServer
 
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import JournalWriter
-from dicom_node.receive.association import VERIFICATION, NodeAssociation, install_clock, on_store
+from dicom_node.receive.association import NodeAssociation, install_clock
 from dicom_node.receive.devices import Devices
-from dicom_node.receive.find import on_find
+from dicom_node.receive.services import HANDLERS, VERIFICATION
 from dicom_node.receive.sockets import BufferedSocket
 from dicom_node.receive.store import Store
 from dicom_node.settings import Settings
@@ -42,8 +42,8 @@ class _Handler(RequestHandler):
         assoc.acceptor.implementation_class_uid = receiver.ae.implementation_class_uid
         assoc.acceptor.implementation_version_name = receiver.ae.implementation_version_name
         assoc.requestor.address_info = AddressInformation.from_tuple(self.client_address)
-        assoc.bind(evt.EVT_C_STORE, on_store)
-        assoc.bind(evt.EVT_C_FIND, on_find)
+        for event, handler in HANDLERS:
+            assoc.bind(event, handler)
         return assoc
 
 
