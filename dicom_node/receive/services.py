@@ -20,7 +20,8 @@ from dicom_node.receive.slow_store import on_store
 VERIFICATION = "1.2.840.10008.1.1"
 _STORAGE = {str(uid) for uid in _STORAGE_CLASSES.values()}
 
-RIGHTS: dict[str, Verb] = {VERIFICATION: "echo", **{uid: "find" for uid in FIND_MODELS}}
+_FIND: Verb = "find"
+RIGHTS: dict[str, Verb] = {VERIFICATION: "echo", **dict.fromkeys(FIND_MODELS, _FIND)}
 """SOP class UID of a service other than storage → the right it needs."""
 
 HANDLERS: tuple[tuple[evt.EventType, Callable[[Any], Any]], ...] = (
