@@ -35,7 +35,7 @@ class PagesSettings(ZygoteSettings):
     images_url: str = Field(default="", validation_alias="IMAGES_URL")
     mart_url: str = Field(default="", validation_alias="MART_URL")
     dist: Path = Field(default=ROOT / "apps" / "dist", description="built front end")
-    pool: int = Field(default=4, ge=0, le=64, description="kernels kept warm; expected logins within the refill time, plus a margin")
+    pool: int = Field(default=6, ge=0, le=64, description="kernels kept warm; expected logins within the refill time, plus a margin")
     refill: float = Field(default=1.0, gt=0, description="pause after a claim before a new kernel is made: it competes with the page")
     grace: float = Field(default=60.0, gt=0, description="how long a desk without a websocket lives")
     hint: float = Field(default=5.0, gt=0, description="the same after the browser said that the page was left")

@@ -8,5 +8,5 @@ export { IMAGES, loadMe, MART, preference, RIS, setPreference, type Me } from '.
 export { loadModule, page, type PageFacts } from './page'
 export { asProblem, knownProblem, Problem, type Lang, type Words } from './problem'
 export { renewSession, session, signInAgain } from './session'
-export { naiveTheme, PALETTE, palette, theme, themeOverrides, type Theme } from './theme'
+export { PALETTE, palette, theme, type Theme } from './theme'
 export type { KernelLink, LinkState, WidgetModel } from './widgets'
