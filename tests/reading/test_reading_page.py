@@ -240,7 +240,9 @@ def test_the_next_case_comes_without_loading_a_page(stack: Stack, open_desk: Ope
     expect(by(page, "worklist-row")).to_have_count(2)
     loads: list[str] = []
     page.on("framenavigated", lambda frame: loads.append(frame.url))
-    row(page, first).click()
+    row(page, first).dblclick()
+    by(page, "report-findings").wait_for()
+    assert page.evaluate("String(getSelection())") == "", "the double click marked words of the page it opened"
     by(page, "report-findings").fill("第一例的文字")
     # no wait for the autosave: leaving the case must not lose the last words
     page.keyboard.press("F8")
