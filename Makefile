@@ -43,7 +43,8 @@ check: setup-test
 	npm run --silent typecheck
 	npm run --silent lint
 
-bench: setup-test
+bench:
+	@sh hub_config/setup.sh bench
 	$(PY) -m bench $(ONLY)
 
 screenshots: setup-test

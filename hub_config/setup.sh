@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up everything the hub needs, in the folder of the project: `sh hub_config/setup.sh run|test`.
+# Sets up everything the hub needs, in the folder of the project: `sh hub_config/setup.sh run|test|bench`.
 # Every step remembers what it was made from (.venv/.made/) and is skipped while that has not changed.
 # Words for the reader are Chinese first, then English.
 set -eu
@@ -26,12 +26,13 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then sudo -n "$@"; else return 1; fi
 }
 may_apt() { command -v apt-get >/dev/null 2>&1 && as_root true 2>/dev/null; }
+# RUNLEVEL=1: servers that packages bring are started by the tests that need them, not by the machine.
 apt_install() {
     if [ ! -d /var/lib/apt/lists ] || [ -z "$(find /var/lib/apt/lists -name '*_Packages*' 2>/dev/null | head -n 1)" ]; then
         as_root apt-get update -q || true
     fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ||
-        { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"; }
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "$@" ||
+        { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "$@"; }
 }
 have_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p 2>/dev/null || true; } | grep -q "$1"; }
 have_chinese_font() {
@@ -46,11 +47,13 @@ missing_packages() {
     have_library 'libpangoft2-1.0.so.0' || printf 'libpangoft2-1.0-0 '
     have_chinese_font || printf 'fonts-noto-cjk '
     command -v bwrap >/dev/null 2>&1 || printf 'bubblewrap '
-    [ "$PURPOSE" = test ] || return 0
+    [ "$PURPOSE" != run ] || return 0
     have_browser || printf 'chromium '
     command -v storescu >/dev/null 2>&1 || printf 'dcmtk '
     have_postgres || printf 'postgresql '
     command -v pdftotext >/dev/null 2>&1 || printf 'poppler-utils '
+    [ "$PURPOSE" = bench ] || return 0
+    command -v Orthanc >/dev/null 2>&1 || printf 'orthanc orthanc-dicomweb '
 }
 
 system_packages() {
@@ -65,7 +68,7 @@ system_packages() {
     fi
     say "缺少系统软件包（其余功能照常）/ missing system packages (everything else works without them): $wanted"
     say "    sudo apt-get install -y --no-install-recommends $wanted"
-    if [ "$PURPOSE" = test ]; then
+    if [ "$PURPOSE" != run ]; then
         say "    缺少时相关测试会跳过并说明 / tests that need them are skipped and say so"
     fi
 }
@@ -175,7 +178,7 @@ front_end() {
     made front-end "$want"
 }
 
-case "$PURPOSE" in run | test) ;; *) fail "usage: sh hub_config/setup.sh run|test" ;; esac
+case "$PURPOSE" in run | test | bench) ;; *) fail "usage: sh hub_config/setup.sh run|test|bench" ;; esac
 environment
 python_packages
 project
