@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import desk, store
+from bench import desk, reading, store
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
 GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (desk.IDS, desk.measure),
     (store.IDS, store.measure),
+    (reading.IDS, reading.measure),
 ]
 
 

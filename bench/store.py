@@ -1,206 +1,153 @@
-"""How fast the node acknowledges images, against Orthanc in its best case (TCP_NODELAY=1), both durable, interleaved."""
+"""How fast the node acknowledges images and lets them be found, against Orthanc; both durable, interleaved, our indexer running."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import random
-import shutil
-import signal
-import socket
-import subprocess
+import statistics
 import sys
-import tempfile
+import threading
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage, generate_uid
+from pydicom.uid import CTImageStorage
 
+from bench.pair import CALLING, Pair, Server, orthanc, pair
+from bench.phantom_load import Load, send, series
 from bench.result import Result
-from bench.sender import Sender, encode
+from bench.sender import Finder, Sender, encode
 
-IDS = ("store-1",)
-INSTANCES, ROUNDS, SIDE = 500, 5, 512
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def images(count: int) -> Iterator[tuple[str, bytes]]:
-    """`count` CT images of 512 × 512 × 16 bit, 0.5 MB each, one series, fresh UIDs: (SOP Instance UID, encoded data set)."""
-    pixels = np.random.default_rng(1).integers(-1000, 1500, (SIDE, SIDE), dtype=np.int16).tobytes()
-    study, series = generate_uid(), generate_uid()
-    base = Dataset()
-    base.SOPClassUID, base.Modality, base.StudyInstanceUID, base.SeriesInstanceUID = CTImageStorage, "CT", study, series
-    base.PatientID, base.PatientName, base.StudyDate, base.StudyTime = "BENCH", "Bench^Phantom", "20260101", "080000"
-    base.Rows = base.Columns = SIDE
-    base.SamplesPerPixel, base.PhotometricInterpretation = 1, "MONOCHROME2"
-    base.BitsAllocated = base.BitsStored = 16
-    base.HighBit, base.PixelRepresentation = 15, 1
-    base.PixelSpacing, base.ImageOrientationPatient = [0.7, 0.7], [1, 0, 0, 0, 1, 0]
-    base.PixelData = pixels
-    base["PixelData"].VR = "OW"
-    for number in range(count):
-        base.SOPInstanceUID, base.InstanceNumber = generate_uid(), number + 1
-        base.ImagePositionPatient = [0, 0, float(number)]
-        yield str(base.SOPInstanceUID), encode(base)
+IDS = ("store-1", "store-4", "store-small", "store-findable", "findable", "idle-100")
+ROUNDS = 5
+LOADS = {"store-1": (500, 512, 1, 3.5), "store-4": (500, 512, 4, 3.5), "store-small": (2000, 100, 1, 4.0)}
+"""id → images, side in pixels, associations, goal."""
+WORDS = {
+    "store-1": "500 × 0.5 MB over one association, synced before each response, our indexer running: speed over Orthanc's (TCP_NODELAY=1)",
+    "store-4": "the same over 4 associations",
+    "store-small": "2,000 × 20 kB over one association",
+}
+STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+IDLE_SECONDS = 20
 
 
-@contextmanager
-def process(command: list[str], environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process from start until its port answers; ended at exit."""
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if running.poll() is not None:
-                raise RuntimeError(f"{command[0]} ended with {running.returncode} at its start")
-            time.sleep(0.2)
-        yield running
-    finally:
-        os.killpg(running.pid, signal.SIGTERM)
-        try:
-            running.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.wait(5)
-
-
-def round_of(port: int, calling: str, called: str, load: list[tuple[str, bytes]]) -> float:
-    """Seconds to store the load over one association."""
-    sender = Sender(port, calling, called, CTImageStorage)
+def store(server: Server, load: Load, associations: int) -> float:
+    """Seconds until the last of the load is acknowledged."""
+    parts = [load.images[number::associations] for number in range(associations)]
     start = time.perf_counter()
-    for sop_uid, data in load:
-        sender.store(sop_uid, data)
-    spent = time.perf_counter() - start
-    sender.close()
-    return spent
+    if associations == 1:
+        send(parts[0], server.port, CALLING, server.called)
+    else:
+        threads = [threading.Thread(target=send, args=(part, server.port, CALLING, server.called)) for part in parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return time.perf_counter() - start
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and its children that run now."""
-    total = 0.0
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[2]) == pid:  # same process group
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
+def seconds_until_found(server: Server, load: Load) -> float:
+    """Seconds until a C-FIND of the study counts every instance of the load."""
+    query = Dataset()
+    query.QueryRetrieveLevel, query.StudyInstanceUID, query.NumberOfStudyRelatedInstances = "STUDY", load.study, None
+    asked, wanted = encode(query), encode(_counting(len(load.images)))
+    finder = Finder(server.port, CALLING, server.called, STUDY_FIND)
+    start = time.perf_counter()
+    while time.perf_counter() - start < 60:
+        if any(wanted in found for found in finder.find(asked)):
+            spent = time.perf_counter() - start
+            finder.close()
+            return spent
+        time.sleep(0.01)
+    raise TimeoutError(f"{server.name} does not find what it acknowledged")
 
 
-def verify(folder: Path, load: list[tuple[str, bytes]]) -> None:
+def _counting(instances: int) -> Dataset:
+    """The element by which a study says how many instances it has."""
+    count = Dataset()
+    count.NumberOfStudyRelatedInstances = instances
+    return count
+
+
+def verify(folder: Path, load: Load) -> None:
     """Three instances of the load, read back from the node's files: every byte after group 2 must be the one sent."""
-    wanted = {hashlib.sha256(data).hexdigest() for _, data in random.Random(2).sample(load, 3)}
+    wanted = {hashlib.sha256(data).hexdigest() for _, data in random.Random(2).sample(load.images, 3)}
     for path in folder.rglob("*.dcm"):
         raw = path.read_bytes()
         meta = dcmread(BytesIO(raw), specific_tags=[], stop_before_pixels=True).file_meta
-        at = 132 + 12 + meta.FileMetaInformationGroupLength
-        wanted.discard(hashlib.sha256(raw[at:]).hexdigest())
+        wanted.discard(hashlib.sha256(raw[132 + 12 + meta.FileMetaInformationGroupLength :]).hexdigest())
         if not wanted:
             return
     raise AssertionError("an acknowledged instance is not in the node's files byte for byte")
 
 
-def measure() -> list[Result]:
-    """`store-1`: 500 × 0.5 MB over one association, ratio to Orthanc, with our indexer running beside it."""
-    orthanc = shutil.which("Orthanc")
-    if orthanc is None:
-        print("store-1 needs Orthanc as the peer: apt-get install orthanc", flush=True)
-        return []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-store-", dir=os.environ.get("BENCH_DIR"))))
-        ours, peer, web, peer_web = (free_port() for _ in range(4))
-        devices = folder / "devices.json"
-        devices.write_text(json.dumps([{"aet": "BENCH", "institution": "B", "may": ["echo", "store", "find"]}]))
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+def measure() -> Iterator[Result]:
+    """The figures asked for on the command line, on one pair of servers."""
+    prefix = sys.argv[1] if len(sys.argv) > 1 else ""
+    wanted = [name for name in IDS if name.startswith(prefix)]
+    program = orthanc()
+    if program is None:
+        return
+    with pair(program) as servers:
+        if "idle-100" in wanted:
+            yield idle(servers)
+        # what is found is measured with each load
+        loads = [name for name in LOADS if name in wanted or {"findable", "store-findable"} & set(wanted)]
+        found: dict[str, list[float]] = {}
+        waited: list[float] = []
+        for name in loads:
+            yield loading(servers, name, found, waited)
+        if len(loads) == len(LOADS):
+            worst = min(found, key=lambda name: statistics.median(found[name]))
+            what = "until every instance is acknowledged and found by C-FIND, worst of the three loads: speed over Orthanc's"
+            yield Result("store-findable", what, found[worst], "×", 2, "higher", worst, 2)
+            what = "last response → last instance found by C-FIND, worst median of the three loads"
+            yield Result("findable", what, waited, "s", 0.5, "lower")
 
-        public = folder / "key.pem"
-        public.write_bytes(
-            Ed25519PrivateKey.generate()
-            .public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        )
-        plain = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)}
-        node = stack.enter_context(
-            process(
-                [sys.executable, "-m", "dicom_node"],
-                {
-                    **plain,
-                    "NODE_DATA": str(folder / "node"),
-                    "NODE_DICOM_PORT": str(ours),
-                    "NODE_DICOM_HOST": "127.0.0.1",
-                    "NODE_HTTP_PORT": str(web),
-                    "NODE_AET": "HUB",
-                    "NODE_DEVICES": str(devices),
-                    "NODE_TICKET_KEY": str(public),
-                },
-                ours,
-            )
-        )
-        settings = folder / "orthanc.json"
-        settings.write_text(
-            json.dumps(
-                {
-                    "StorageDirectory": str(folder / "orthanc"),
-                    "IndexDirectory": str(folder / "orthanc"),
-                    "DicomPort": peer,
-                    "HttpPort": peer_web,
-                    "DicomAet": "ORTHANC",
-                    "DicomModalities": {"bench": ["BENCH", "127.0.0.1", 104]},
-                    "RemoteAccessAllowed": False,
-                    "Plugins": [],
-                }
-            )
-        )
-        other = stack.enter_context(process([orthanc, str(settings)], {**plain, "TCP_NODELAY": "1"}, peer))
-        round_of(ours, "BENCH", "HUB", list(images(INSTANCES)))
-        round_of(peer, "BENCH", "ORTHANC", list(images(INSTANCES)))
-        ratios, speeds, peer_speeds, cpu, peer_cpu = [], [], [], [], []
-        for number in range(ROUNDS):
-            load, spent = list(images(INSTANCES)), {}
-            for which in ("ours", "peer") if number % 2 == 0 else ("peer", "ours"):
-                pid, port, called = (node.pid, ours, "HUB") if which == "ours" else (other.pid, peer, "ORTHANC")
-                before = cpu_seconds(pid)
-                spent[which] = round_of(port, "BENCH", called, load)
-                (cpu if which == "ours" else peer_cpu).append((cpu_seconds(pid) - before) * 1000 / INSTANCES)
-                time.sleep(1.5)  # the indexer's rest belongs to this server, not to the next one's round
-            verify(folder / "node", load)
-            ratios.append(spent["peer"] / spent["ours"])
-            speeds.append(INSTANCES / spent["ours"])
-            peer_speeds.append(INSTANCES / spent["peer"])
-        with urllib.request.urlopen(f"http://127.0.0.1:{peer_web}/statistics", timeout=10) as answer:
-            held = json.load(answer)["CountInstances"]
-        if held != INSTANCES * (ROUNDS + 1):
-            raise AssertionError(f"the peer holds {held} instances in place of {INSTANCES * (ROUNDS + 1)}")
-    median = sorted(speeds)[ROUNDS // 2]
-    peer_median = sorted(peer_speeds)[ROUNDS // 2]
-    return [
-        Result(
-            "store-1",
-            "500 × 0.5 MB over one association, synced before each response, our indexer running: speed over Orthanc's (TCP_NODELAY=1)",
-            ratios,
-            "×",
-            3.5,
-            "higher",
-            f"{median:.0f} inst/s at {sorted(cpu)[ROUNDS // 2]:.2f} ms CPU; Orthanc {peer_median:.0f} inst/s at {sorted(peer_cpu)[ROUNDS // 2]:.2f} ms",
-            2,
-        )
-    ]
+
+def loading(servers: Pair, name: str, found: dict[str, list[float]], waited: list[float]) -> Result:
+    """One load, ROUNDS times to both. Adds the ratios until found to `found`; leaves the longest waiting in `waited`."""
+    count, side, associations, goal = LOADS[name]
+    for server in (servers.ours, servers.peer):
+        store(server, series(count, side), associations)
+    before = servers.peer_holds()
+    ratios, speeds, cpu, waits = [], dict[str, list[float]](), dict[str, list[float]](), []
+    for number in range(ROUNDS):
+        load, spent, until_found = series(count, side), {}, {}
+        for server in servers.interleaved(number):
+            used = server.cpu()
+            spent[server.name] = store(server, load, associations)
+            wait = seconds_until_found(server, load)
+            until_found[server.name] = spent[server.name] + wait
+            time.sleep(0.5)
+            speeds.setdefault(server.name, []).append(count / spent[server.name])
+            cpu.setdefault(server.name, []).append((server.cpu() - used) * 1000 / count)
+            if server is servers.ours:
+                waits.append(wait)
+        verify(servers.folder / "node", load)
+        ratios.append(spent["Orthanc"] / spent["ours"])
+        found.setdefault(name, []).append(until_found["Orthanc"] / until_found["ours"])
+    if servers.peer_holds() != before + ROUNDS * count:
+        raise AssertionError("the peer does not hold what it acknowledged")
+    if not waited or statistics.median(waits) > statistics.median(waited):
+        waited[:] = waits
+    middle = {which: (statistics.median(speeds[which]), statistics.median(cpu[which])) for which in speeds}
+    peer = ", ".join(f"{which} {speed:.0f} inst/s at {used:.2f} ms CPU" for which, (speed, used) in sorted(middle.items(), reverse=True))
+    return Result(name, WORDS[name], ratios, "×", goal, "higher", peer, 2)
+
+
+def idle(servers: Pair) -> Result:
+    """CPU of the node with 100 open associations that say nothing."""
+    open_ones = [Sender(servers.ours.port, CALLING, servers.ours.called, CTImageStorage) for _ in range(100)]
+    time.sleep(3)
+    shares = []
+    for _ in range(3):
+        used = servers.ours.cpu()
+        time.sleep(IDLE_SECONDS)
+        shares.append((servers.ours.cpu() - used) / IDLE_SECONDS * 100)
+    for one in open_ones:
+        one.close()
+    return Result("idle-100", "share of one core with 100 open associations that say nothing", shares, "%", 5, "lower", digits=1)
