@@ -23,6 +23,7 @@ from dicom_node.receive.store import Store
 from dicom_node.settings import Settings
 
 log = logs.get(__name__)
+CONNECTION_TIMEOUT = 10.0  # seconds to reach a device that the node calls
 MAXIMUM_PDU = 131072  # dcmtk senders go up to this, whatever is advertised above it
 
 
@@ -68,7 +69,8 @@ class Receiver:
         self.ae = AE(settings.aet)
         self.ae.maximum_pdu_size = MAXIMUM_PDU
         self.ae.maximum_associations = settings.maximum_associations
-        self.ae.network_timeout = settings.network_timeout
+        self.ae.network_timeout = self.ae.dimse_timeout = settings.network_timeout
+        self.ae.connection_timeout = CONNECTION_TIMEOUT
         self.ae.require_called_aet = True
         self.ae.add_supported_context(VERIFICATION)
         self._stopping = threading.Event()
