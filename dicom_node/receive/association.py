@@ -128,6 +128,7 @@ class NodeAssociation(Association):
         self.device: Device | None = None
         self.extended: dict[str, bytes] = {}
         """SOP class UID → its accepted application information."""
+        self.retrieving = False
         super().__init__(receiver.ae, MODE_ACCEPTOR)
         self.acse = GuardedACSE(self)
         self.dul: FastDUL = FastDUL(self)
@@ -162,14 +163,14 @@ class NodeAssociation(Association):
             return
         if type(msg) in SERVERS and msg.is_valid_request and context is not None:
             self.dimse.cancel_req.clear()
-            self._is_paused = True
+            self._is_paused = self.retrieving = True
             try:
                 SERVERS[type(msg)](self, msg, context)
             except Exception:
                 log.exception("service.failed", aet=self.device_aet)
                 self.abort()
             finally:
-                self._is_paused = False
+                self._is_paused = self.retrieving = False
                 self.dimse.cancel_req.clear()
                 self.dul._idle_timer.restart()  # noqa: SLF001 - the peer was silent because it was served
             return

@@ -7,11 +7,13 @@ import struct
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
+from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
 
-from pynetdicom import evt
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_node import logs
 from dicom_node.receive.devices import Device
@@ -50,6 +52,24 @@ def proposals(matches: Iterable[Match]) -> tuple[list[PresentationContext], int]
         context._transfer_syntax = list(syntaxes)  # noqa: SLF001 - the setter refuses private syntaxes
         contexts.append(context)
     return contexts, count
+
+
+class _PromptSocket(AssociationSocket):
+    """Acknowledges what it reads at once: peers with Nagle's algorithm (all dcmtk based ones) hold their answer back for 40 ms else."""
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        if self.socket is not None:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return super().recv(nr_bytes)
+
+
+class CallingAE(AE):
+    """The node's application entity, which opens associations over prompt sockets."""
+
+    def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: tuple[SSLContext, str] | None) -> AssociationSocket:
+        made = _PromptSocket(assoc, address=address)
+        made.tls_args = tls_args
+        return made
 
 
 def _on_open(event: Any) -> None:

@@ -120,7 +120,7 @@ def sent(house: House, headers: list[Dataset]) -> dict[str, bytes]:
 def last_counts(text: str) -> dict[str, int]:
     """The counts of the last response that dcmtk printed."""
     found = re.findall(r"(Remaining|Completed|Failed|Warning) Suboperations *: (\d+|none)", text)
-    return {name: int(number) for name, number in found[-4:] if number != "none"}
+    return {name: int(number) for name, number in found[-4:] if number != "none" and name != "Remaining"}
 
 
 def last_status(text: str) -> str:
@@ -369,6 +369,14 @@ def test_getscu_gets_every_byte(house: House, tmp_path: Path, aet: str) -> None:
     assert answer.returncode == 0
 
 
+def test_one_context_of_many_syntaxes_takes_whatever_is_stored(house: House, tmp_path: Path) -> None:
+    study, jpeg = house.generated(tmp_path, 3), "1.2.840.10008.1.2.4.70"
+    peer = Peer()
+    with getter(house, peer, [(CT, [jpeg, IMPLICIT, EXPLICIT])]) as assoc:
+        *_, (final, _) = assoc.send_c_get(study_identifier(study[0].StudyInstanceUID), STUDY_GET)
+    assert (final.Status, {got[0]: got[2] for got in peer.got}) == (0x0000, sent(house, study))
+
+
 @pytest.mark.parametrize("service", ["get", "move"])
 def test_cancel_ends_with_the_counts_so_far(house: House, tmp_path: Path, service: str) -> None:
     study = house.generated(tmp_path, 12)
@@ -541,3 +549,38 @@ def test_a_peer_of_native_syntaxes_gets_the_same_array(house: House, real: dict[
     assert got.file_meta.TransferSyntaxUID in {EXPLICIT, IMPLICIT}
     assert got.SOPInstanceUID == ds.SOPInstanceUID
     assert hashlib.sha256(np.frombuffer(got.PixelData, "<i2").tobytes()).hexdigest().startswith(SLICE)
+
+
+def test_what_must_be_changed_is_counted_as_warning(house: House, real: dict[str, Dataset], tmp_path: Path) -> None:
+    ds = real["us-30f-ybr422-jpeg.dcm"]
+    (tmp_path / "in").mkdir()
+    answer = dcmtk(house, "getscu", "CT_A", "STUDY", {"StudyInstanceUID": ds.StudyInstanceUID}, "-S", "+B", "-od", tmp_path / "in")
+    assert (last_status(answer.stderr), last_counts(answer.stderr)) == ("0xb000", {"Completed": 0, "Failed": 0, "Warning": 1})
+    got = pydicom.dcmread(next((tmp_path / "in").iterdir()))
+    assert (got.PhotometricInterpretation, got.SOPInstanceUID, len(got.PixelData)) == ("RGB", ds.SOPInstanceUID, 30 * 240 * 320 * 3)
+
+
+def test_what_cannot_be_decoded_is_named_and_the_rest_arrives(house: House, corpus: Path, tmp_path: Path) -> None:
+    broken = own_copy(corpus / "broken" / "JPEG2000-embedded-sequence-delimiter.dcm", tmp_path / "broken.dcm")
+    bad = pydicom.dcmread(broken, stop_before_pixels=True)
+    whole = image(bad.StudyInstanceUID, PatientID=bad.PatientID)
+    house.put([broken, save(whole, tmp_path / "whole.dcm")])
+    peer = Peer()
+    with getter(house, peer, [(CT, [EXPLICIT]), (str(bad.SOPClassUID), [EXPLICIT])]) as assoc:
+        *_, (final, failed) = assoc.send_c_get(study_identifier(bad.StudyInstanceUID), STUDY_GET)
+    assert [got[0] for got in peer.got] == [whole.SOPInstanceUID]
+    assert (final.Status, final.NumberOfCompletedSuboperations, final.NumberOfFailedSuboperations) == (0xB000, 1, 1)
+    assert failed.FailedSOPInstanceUIDList == bad.SOPInstanceUID
+
+
+@pytest.mark.clause("O-1")
+def test_while_the_index_is_down_a_retrieve_is_refused_in_words(house: House, tmp_path: Path) -> None:
+    study = house.generated(tmp_path, 2)
+    keys = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": study[0].StudyInstanceUID}
+    house.node.child("index").kill()
+    down = ask(house, "CT_A", STUDY_MOVE, keys, move_to="PACS_A")[-1]
+    assert (down.Status, down.ErrorComment) == (0xA700, "index is starting, try again")
+    house.node.wait_ready()
+    with Peer().listening(house, "PACS_A", [(CT, [EXPLICIT])]) as peer:
+        assert ask(house, "CT_A", STUDY_MOVE, keys, move_to="PACS_A")[-1].Status == 0x0000
+    assert len(peer.got) == 2
