@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from io import BytesIO
 from itertools import islice
@@ -33,6 +34,7 @@ NO_RESOURCES, NOT_COUNTABLE, NOTHING_SENT, DESTINATION_UNKNOWN, NOT_MATCHING, UN
 NOT_AUTHORISED = 0x0124  # PS3.7 C.5
 _ERRORS = {"identifier": NOT_MATCHING, "many": NOT_COUNTABLE}
 LOOKED_AHEAD = 100_000  # matches that may share an association
+RESTING = 1.0  # seconds before a destination that was lost is called again
 ASKING = 60.0  # seconds for the index to name the instances
 
 
@@ -101,6 +103,11 @@ class Operation:
             return False
         self.waiting.extend(answer["matches"])
         return True
+
+    @property
+    def begun(self) -> bool:
+        """Whether any instance is done."""
+        return any(self._counts.values())
 
     @property
     def cancelled(self) -> bool:
@@ -191,10 +198,11 @@ def serve_move(assoc: NodeAssociation, request: C_MOVE, context: PresentationCon
     originator = Originator(device.aet, request.MessageID or 0)
     barren = 0  # associations in a row that brought nothing to its end
     while operation.going_on and barren < 2:
-        before, under_way = len(operation.waiting), False
+        before, opened, under_way = len(operation.waiting), False, False
         contexts, fitting = proposals(islice(operation.waiting, LOOKED_AHEAD))
         try:
             with association(assoc.receiver, destination, contexts) as outgoing:
+                opened = True
                 sender = SubOperations(outgoing, assoc.receiver.store.archive, request.Priority or 0, originator=originator)
                 while fitting and operation.going_on:
                     under_way = True
@@ -205,4 +213,8 @@ def serve_move(assoc: NodeAssociation, request: C_MOVE, context: PresentationCon
             barren = barren + 1 if len(operation.waiting) == before else 0
             if under_way:
                 operation.count("failed")  # unknown whether it arrived; the rest gets a new association
+            elif not opened and not operation.begun:
+                break
+            elif not opened:
+                time.sleep(RESTING)  # it was there a moment ago
     operation.finish()

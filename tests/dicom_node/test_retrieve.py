@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
-from rawscu import send_files, split_file
+from rawscu import RawSCU, send_files, split_file
 from running_node import CT, RunningNode, free_port, image, save, uid
 
 pytestmark = [pytest.mark.clause("S-3", "H-5"), pytest.mark.skipif(shutil.which("movescu") is None, reason="dcmtk is not installed")]
@@ -78,7 +78,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, key: Ed25519PrivateKey) -> I
     node.start()
     yield House(node, ports)
     assert node.stop() == 0
-    assert "Traceback" not in (node.data / "node.log").read_text()
+    log = (node.data / "node.log").read_text()
+    assert "Traceback" not in log
+    assert "Wang" not in log
 
 
 def listens(port: int) -> bool:
@@ -313,6 +315,51 @@ def test_a_destination_that_aborts_gets_the_rest_over_a_new_association(house: H
     assert {final.failed.FailedSOPInstanceUIDList} == missing
     receive = house.node.child("receive")
     house.node.wait_for(lambda: not [c for c in receive.net_connections() if c.raddr and c.raddr.port == house.ports["PACS_A"]])
+
+
+@pytest.mark.clause("O-1")
+def test_a_destination_that_falls_silent_is_given_up(house: House, tmp_path: Path) -> None:
+    study = house.generated(tmp_path, 4)
+    keys = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": study[0].StudyInstanceUID}
+    begin = time.monotonic()
+    with Peer(delay=30).listening(house, "PACS_A", [(CT, [EXPLICIT])]):
+        final = ask(house, "CT_A", STUDY_MOVE, keys, move_to="PACS_A")[-1]
+    assert (final.Status, final.NumberOfCompletedSuboperations, final.NumberOfFailedSuboperations) == (0xA702, 0, 4)
+    assert time.monotonic() - begin < 25  # two associations, five seconds of silence each
+    receive = house.node.child("receive")
+    house.node.wait_for(lambda: not [c for c in receive.net_connections() if c.raddr and c.raddr.port == house.ports["PACS_A"]])
+
+
+@pytest.mark.clause("O-1")
+def test_many_retrieves_leave_nothing_open(house: House, tmp_path: Path) -> None:
+    study = house.generated(tmp_path, 2)
+    keys = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": study[0].StudyInstanceUID}
+    receive = house.node.child("receive")
+    house.node.wait_for(lambda: not [c for c in receive.net_connections() if c.status == psutil.CONN_ESTABLISHED])
+    before = receive.num_fds(), receive.num_threads()
+    with Peer().listening(house, "PACS_A", [(CT, [EXPLICIT])]) as peer:
+        for number in range(30):
+            destination = ("PACS_A", "SHUT_A", "NOBODY")[number % 3]
+            status = {"PACS_A": 0x0000, "SHUT_A": 0xA702, "NOBODY": 0xA801}[destination]
+            assert ask(house, "CT_A", STUDY_MOVE, keys, move_to=destination)[-1].Status == status
+    assert len(peer.got) == 20
+    house.node.wait_for(lambda: receive.num_fds() <= before[0] and receive.num_threads() <= before[1])
+
+
+@pytest.mark.clause("O-1")
+@pytest.mark.parametrize(
+    "identifier",
+    [b"\xff" * 40, b"\x08\0\x52\0CS\xff\xffSTUDY ", b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff" * 3000,
+     b"\x08\0\x52\0CS\x06\0STUDY \x20\0\x0d\0UI\x08\0\xff\xfe1'--;\0", bytes(2)],
+)  # fmt: skip
+def test_hostile_identifiers_are_refused(house: House, identifier: bytes) -> None:
+    scu = RawSCU(house.node.dicom_port, "CT_A", [(STUDY_GET, [EXPLICIT])])
+    scu.socket.sendall(scu.p_data(scu.pdv(1, 3, scu.command(STUDY_GET, "1.2", field=0x10))) + scu.data_pdus(1, identifier, 16384))
+    status, words = scu.status()
+    assert (status, bool(words)) in {(0xA900, True), (0xC001, True), (0x0000, False)}
+    scu.close()
+    keys = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": "1.2.3"}
+    assert ask(house, "CT_A", STUDY_GET, keys)[-1].Status == 0
 
 
 def test_objects_without_a_context_fail_and_the_others_arrive(house: House, tmp_path: Path) -> None:
