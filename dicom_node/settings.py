@@ -21,7 +21,9 @@ class Settings(BaseModel):
     dicom_host: str = Field("0.0.0.0", description="address the DICOM port listens on")
     http_port: int = Field(8042, ge=1, le=65535)
     aet: str = Field("HUB", min_length=1, max_length=16, description="called AE title")
-    devices: Path | None = Field(None, description="JSON list of {aet, institution, may, addresses?}; default <data>/devices.json")
+    devices: Path | None = Field(
+        None, description="JSON list of {aet, institution, may, addresses?, host?, port?}; default <data>/devices.json"
+    )
     ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
     annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
     quiet_seconds: float = Field(3.0, gt=0, description="a series without a new image for so long is quiet")

@@ -1,6 +1,6 @@
 """Access: every opening of a study is written to the audit.
 
-images feed (`study.opened`: one row per person, study and sitting) → `POST /audit/entries` of ris, key `images:<seq>`, so that a row
+images feed (`study.opened`: one row per person or device, study and sitting) → `POST /audit/entries` of ris, key `images:<seq>`, so that a row
 told twice is one entry.
 """
 
@@ -22,15 +22,17 @@ class Audit(Protocol):
 
 
 def entry_of(row: Row) -> Entry:
-    """Return the audit entry of a `study.opened` row."""
+    """Return the audit entry of a `study.opened` row; a device that retrieved it stands as `AE <title>`."""
+    data = row["data"]
     return {
         "key": f"images:{row['seq']}",
         "at": row["at"],
-        "username": row["data"]["username"],
+        "username": f"AE {data['aet']}" if "aet" in data else data["username"],
         "action": "study.opened",
         "entity": {"type": "study", "id": row["study_uid"]},
         "institution": row["institution"],
-        "sid": row["data"].get("sid"),
+        "sid": data.get("sid"),
+        **({"detail": {"destination": data["destination"]}} if "destination" in data else {}),
     }
 
 

@@ -17,6 +17,7 @@ from dicom_node.index.publish import Publisher
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
 from dicom_node.query.find import answer_find
+from dicom_node.query.retrieve import Openings, answer_retrieve
 from dicom_node.settings import Settings
 from dicom_node.web.app import Node, make_app
 
@@ -103,7 +104,12 @@ def run(settings: Settings, run_folder: Path) -> None:
     feed = Feed(settings.data / "feed.sqlite")
     annotations = Annotations(settings.data / "annotations.sqlite", settings.annotations)
     follower = Follower(settings, database, feed, archive)
-    link.serve(run_folder, {"find": lambda question: answer_find(database, question)})
+    openings = Openings(feed)
+    answerers: dict[str, link.Answerer] = {
+        "find": lambda question: answer_find(database, question),
+        "retrieve": lambda question: answer_retrieve(database, openings, question),
+    }
+    link.serve(run_folder, answerers)
     follower.start()
     app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive))
     config = uvicorn.Config(

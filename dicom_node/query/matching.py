@@ -128,10 +128,14 @@ def _ends(value: str, key: Key) -> tuple[str, str]:
     return plain + "000000.000000"[len(plain) :], plain + "235959.999999"[len(plain) :]
 
 
+def _stored_time(key: Key) -> str:
+    # stored HHMMSS[.F]; "." sorts below digits, so a stored value without fraction equals its first moment
+    return f"rpad(CASE WHEN contains({key.column}, '.') THEN {key.column} ELSE {key.column} || '.' END, 13, '0')"
+
+
 def _time(key: Key, value: str) -> Condition:
     low, high = _bounds(value, 0) or (value, value)
-    # stored HHMMSS[.F]; "." sorts below digits, so a stored value without fraction equals its first moment
-    stored = f"rpad(CASE WHEN contains({key.column}, '.') THEN {key.column} ELSE {key.column} || '.' END, 13, '0')"
+    stored = _stored_time(key)
     tests, parameters = [f"{key.column} IS NOT NULL"], []
     if low:
         tests.append(f"{stored} >= ?")
@@ -139,6 +143,33 @@ def _time(key: Key, value: str) -> Condition:
     if high:
         tests.append(f"{stored} <= ?")
         parameters.append(_ends(high, key)[1])
+    return " AND ".join(tests), parameters
+
+
+PAIRS = (
+    ("StudyDate", "StudyTime"), ("SeriesDate", "SeriesTime"), ("ContentDate", "ContentTime"),
+    ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
+)  # fmt: skip
+"""Dates and their times, which can be asked for as one range."""
+
+
+def combined_condition(date_key: Key, time_key: Key, dates: str, times: str) -> Condition | None:
+    """The condition of combined date-time matching; None unless both are ranges of the same form (PS3.4 C.2.2.2.5).
+
+    A stored value without a time lies on its day as a whole: rather one image too many than one missed.
+    """
+    day, hour = _bounds(dates.strip(" \0"), 1), _bounds(times.strip(" \0"), 0)
+    if day is None or hour is None or [bool(end) for end in day] != [bool(end) for end in hour]:
+        return None
+    stored = _stored_time(time_key)
+    tests, parameters = [f"{date_key.column} IS NOT NULL"], []
+    for sign, index in ((">", 0), ("<", 1)):
+        if day[index]:
+            on = _one_date(day[index], date_key)
+            tests.append(
+                f"({date_key.column} {sign} ?::DATE OR ({date_key.column} = ?::DATE AND ({time_key.column} IS NULL OR {stored} {sign}= ?)))"
+            )
+            parameters += [on, on, _ends(hour[index], time_key)[index]]
     return " AND ".join(tests), parameters
 
 

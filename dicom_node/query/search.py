@@ -9,7 +9,7 @@ from typing import Any
 
 from dicom_node.index.database import Database
 from dicom_node.query.keys import BY_KEYWORD, KEYS, Key, Level, up_to
-from dicom_node.query.matching import QueryError, condition
+from dicom_node.query.matching import PAIRS, QueryError, combined_condition, condition
 
 MAX_ROWS = 10_000
 
@@ -51,13 +51,24 @@ def search(
     limit: int = MAX_ROWS,
     offset: int = 0,
     columns: tuple[str, ...] = (),
+    combined: bool = False,
 ) -> list[dict[str, Any]]:
-    """Rows by keyword, and `columns` (SQL expressions over s, r, i) by themselves; study level: newest first."""
+    """Rows by keyword, and `columns` (SQL expressions over s, r, i) by themselves; study level: newest first.
+
+    `combined`: ranges of a date and of its time are one range of moments (PS3.4 C.2.2.2.5).
+    """
     keys = up_to(level)
     test, parameters = scope.sql("s.institution")
     tests = [test]
     if level == "instance":
         tests.append("i.visible")
+    query = dict(query)
+    for date_keyword, time_keyword in PAIRS if combined else ():
+        pair = BY_KEYWORD[date_keyword], BY_KEYWORD[time_keyword]
+        if pair[0] in keys and (found := combined_condition(*pair, query.get(date_keyword, ""), query.get(time_keyword, ""))):
+            del query[date_keyword], query[time_keyword]
+            tests.append(f"({found[0]})")
+            parameters.extend(found[1])
     for keyword, value in query.items():
         key = BY_KEYWORD.get(keyword)
         if key is None or key not in keys:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pynetdicom.association
+from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 
 from dicom_node import logs
 from dicom_node.receive.devices import Device
 from dicom_node.receive.lane import FastDUL
-from dicom_node.receive.services import verb_of
+from dicom_node.receive.recoding import NATIVE
+from dicom_node.receive.services import SERVERS, verb_of
 from dicom_node.receive.store import Reception, Sender
 
 if TYPE_CHECKING:
@@ -75,28 +79,42 @@ class GuardedACSE(ACSE):
             self.assoc.kill()
             return
         self.assoc.device = device
-        self.acceptor.supported_contexts = supported(request.presentation_context_definition_list, device)
+        self.acceptor.supported_contexts = supported(request.presentation_context_definition_list, device, self.requestor.role_selection)
         super()._negotiate_as_acceptor()
 
 
-def supported(requested: list[PresentationContext], device: Device) -> list[PresentationContext]:
-    """The contexts that `device` may have: every transfer syntax of a storage class as offered, in the peer's order."""
-    offers: dict[str, list[Any]] = {}
+def supported(
+    requested: list[PresentationContext], device: Device, roles: Mapping[UID, SCP_SCU_RoleSelectionNegotiation]
+) -> list[PresentationContext]:
+    """The contexts that `device` may have: every transfer syntax of a storage class as offered, in the peer's order.
+
+    Where the peer takes the role of the storage SCP (C-GET, PS3.7 D.3.3.4) a native syntax goes first: into it the node can
+    bring any image, while what is stored in another one could not be sent at all.
+    """
+    offers: dict[str, tuple[bool, list[Any]]] = {}
     for context in requested:
         abstract = str(context.abstract_syntax)
         verb = verb_of(abstract)
-        if verb is None or verb not in device.may:
+        role = roles.get(UID(abstract)) if verb == "store" else None
+        gives = role is not None and bool(role.scp_role) and "get" in device.may
+        takes = verb in device.may and (role is None or bool(role.scu_role))
+        if verb is None or not (takes or gives):
             continue
-        syntaxes = offers.setdefault(abstract, [])
+        syntaxes = offers.setdefault(abstract, (gives, []))[1]
         for syntax in context.transfer_syntax:
             if syntax not in syntaxes and (verb == "store" or str(syntax) in PLAIN_SYNTAXES):
                 syntaxes.append(syntax)
     contexts = []
-    for abstract, syntaxes in offers.items():
+    for abstract, (gives, syntaxes) in offers.items():
         if syntaxes:
             context = PresentationContext()
             context.abstract_syntax = abstract
+            if gives:
+                syntaxes.sort(key=lambda syntax: NATIVE.index(syntax) if syntax in NATIVE else len(NATIVE))
             context._transfer_syntax = syntaxes  # noqa: SLF001 - the setter refuses private syntaxes; images are stored as they are
+            if (role := roles.get(UID(abstract))) is not None and verb_of(abstract) == "store":
+                context.scu_role = bool(role.scu_role) and "store" in device.may
+                context.scp_role = gives
             contexts.append(context)
     return contexts
 
@@ -108,6 +126,9 @@ class NodeAssociation(Association):
         self.wake = threading.Event()
         self.receiver = receiver
         self.device: Device | None = None
+        self.extended: dict[str, bytes] = {}
+        """SOP class UID → its accepted application information."""
+        self.retrieving = False
         super().__init__(receiver.ae, MODE_ACCEPTOR)
         self.acse = GuardedACSE(self)
         self.dul: FastDUL = FastDUL(self)
@@ -132,13 +153,26 @@ class NodeAssociation(Association):
             self.receiver.give_up()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
-        """C-STORE of any class, known or private, goes to the storage service; the rest as usual."""
+        """C-STORE of any class, known or private, goes to the storage service, retrieves to the node's own; the rest as usual."""
         context = self._accepted_cx.get(context_id)
         if isinstance(msg, C_STORE) and msg.is_valid_request and context is not None:
             self._is_paused = True
             StorageServiceClass(self).SCP(msg, context)
             self._is_paused = False
             self.after_store()
+            return
+        if type(msg) in SERVERS and msg.is_valid_request and context is not None:
+            self.dimse.cancel_req.clear()
+            self._is_paused = self.retrieving = True
+            try:
+                SERVERS[type(msg)](self, msg, context)
+            except Exception:
+                log.exception("service.failed", aet=self.device_aet)
+                self.abort()
+            finally:
+                self._is_paused = self.retrieving = False
+                self.dimse.cancel_req.clear()
+                self.dul._idle_timer.restart()  # noqa: SLF001 - the peer was silent because it was served
             return
         super()._serve_request(msg, context_id)
 

@@ -55,6 +55,13 @@ class Devices:
             known = self._by_title.get(aet.strip(), [])
         return next((device for device in known if device.at(address)), None)
 
+    def destination(self, aet: str, institution: str) -> Device | None:
+        """The device `aet` of `institution` that the node may open associations to, if there is one."""
+        with self._lock:
+            self._refresh()
+            known = self._by_title.get(aet.strip(), [])
+        return next((device for device in known if device.institution == institution and device.host and device.port), None)
+
     def _refresh(self) -> None:
         try:
             stat = self._path.stat()

@@ -42,12 +42,15 @@ def on_find(event: Any) -> Iterator[tuple[Any, Dataset | None]]:
     except Exception:
         yield _failure(UNABLE, "identifier cannot be decoded"), None
         return
+    accepted = assoc.extended.get(str(event.request.AffectedSOPClassUID), b"")  # relational, combined (PS3.4 C.5.1.1.1)
     question = {
         "ask": "find",
         "root": model,
         "level": str(identifier.get("QueryRetrieveLevel", "")).strip(),
         "query": query,
         "institution": device.institution,
+        "relational": accepted[0:1] == b"\1",
+        "combined": accepted[1:2] == b"\1",
     }
     try:
         answer = link.ask(assoc.receiver.run_folder, question)
@@ -66,4 +69,6 @@ def on_find(event: Any) -> Iterator[tuple[Any, Dataset | None]]:
         found.SpecificCharacterSet = "ISO_IR 192"
         found.QueryRetrieveLevel = question["level"]
         found.RetrieveAETitle = assoc.receiver.settings.aet
+        if "InstanceAvailability" in identifier:
+            found.InstanceAvailability = "ONLINE"
         yield PENDING, found

@@ -120,6 +120,7 @@ class FastDUL(DULServiceProvider):
             c.number(command.get(c.COMMAND_FIELD)) != c.C_STORE_RQ
             or c.number(command.get(c.DATA_SET_TYPE)) == c.NO_DATA_SET
             or context is None
+            or self.assoc.retrieving  # an answer must not fall between the fragments of what is sent
             or self.assoc.dimse.msg_queue.queue  # an earlier message is unanswered: answers go out in order
         ):
             return False

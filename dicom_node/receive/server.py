@@ -9,13 +9,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pynetdicom import AE, _config
+from pynetdicom import _config
 from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAssociationServer
 
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import JournalWriter
 from dicom_node.receive.association import NodeAssociation, install_clock
+from dicom_node.receive.destination import CallingAE
 from dicom_node.receive.devices import Devices
 from dicom_node.receive.services import HANDLERS, VERIFICATION
 from dicom_node.receive.sockets import BufferedSocket
@@ -23,6 +24,7 @@ from dicom_node.receive.store import Store
 from dicom_node.settings import Settings
 
 log = logs.get(__name__)
+CONNECTION_TIMEOUT = 10.0  # seconds to reach a device that the node calls
 MAXIMUM_PDU = 131072  # dcmtk senders go up to this, whatever is advertised above it
 
 
@@ -65,10 +67,11 @@ class Receiver:
         archive = Archive(settings.data / "files")
         archive.prepare()
         self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"))
-        self.ae = AE(settings.aet)
+        self.ae = CallingAE(settings.aet)
         self.ae.maximum_pdu_size = MAXIMUM_PDU
         self.ae.maximum_associations = settings.maximum_associations
-        self.ae.network_timeout = settings.network_timeout
+        self.ae.network_timeout = self.ae.dimse_timeout = settings.network_timeout
+        self.ae.connection_timeout = CONNECTION_TIMEOUT
         self.ae.require_called_aet = True
         self.ae.add_supported_context(VERIFICATION)
         self._stopping = threading.Event()

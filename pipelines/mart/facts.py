@@ -112,6 +112,8 @@ def _session_ended(changes: Changes, row: Row, _zone: ZoneInfo) -> None:
 
 def _study_opened(changes: Changes, row: Row, zone: ZoneInfo) -> None:
     data = row["data"]
+    if "aet" in data:
+        return  # a device's retrieve (C-MOVE, C-GET) is no access by a person
     at = moment(row["at"])
     key = (str(data["username"]), str(data.get("sid") or ""), str(row["study_uid"]))
     changes.put(

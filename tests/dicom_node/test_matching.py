@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import pytest
@@ -16,7 +16,7 @@ from dicom_node.index import charset
 from dicom_node.index.geometry import middle_outwards, put_in_order
 from dicom_node.index.pinyin import pinyin
 from dicom_node.query.keys import BY_KEYWORD
-from dicom_node.query.matching import QueryError, condition
+from dicom_node.query.matching import QueryError, combined_condition, condition
 from dicom_node.query.search import Scope
 
 pytestmark = pytest.mark.clause("S-3", "H-5")
@@ -93,6 +93,38 @@ def test_written_out_dates_and_their_ranges() -> None:
 )  # fmt: skip
 def test_times(query: str, stored: str, expected: bool) -> None:
     assert matches("StudyTime", query, study_time=stored) == expected
+
+
+MOMENTS = st.integers(0, 4 * 86400).map(lambda seconds: datetime(2024, 3, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+TM = "%H%M%S"
+
+
+@settings(max_examples=150, deadline=None)
+@given(MOMENTS, MOMENTS, MOMENTS, st.sampled_from(["both", "from", "to"]))
+def test_combined_ranges_are_ranges_of_moments(stored: datetime, low: datetime, high: datetime, form: str) -> None:
+    first, last = form != "to", form != "from"
+    dates = (low.strftime(DA) if first else "") + "-" + (high.strftime(DA) if last else "")
+    times = (low.strftime(TM) if first else "") + "-" + (high.strftime(TM) if last else "")
+    found = combined_condition(BY_KEYWORD["StudyDate"], BY_KEYWORD["StudyTime"], dates, times)
+    assert found is not None
+    CONNECTION.execute("DELETE FROM study")
+    CONNECTION.execute("INSERT INTO study (study_date, study_time) VALUES (?, ?)", [stored.date(), stored.strftime(TM)])
+    got = CONNECTION.execute(f"SELECT count(*) FROM study s WHERE {found[0]}", found[1]).fetchone() == (1,)
+    assert got == ((not first or low <= stored) and (not last or stored <= high))
+
+
+def test_other_forms_are_not_combined() -> None:
+    pair = BY_KEYWORD["StudyDate"], BY_KEYWORD["StudyTime"]
+    for dates, times in (
+        ("20240301", "10-11"),
+        ("20240301-", "-11"),
+        ("20240301-20240302", "10-"),
+        ("20240301-20240302", ""),
+        ("", "10-11"),
+    ):
+        assert combined_condition(*pair, dates, times) is None
+    with pytest.raises(QueryError, match="StudyTime"):
+        combined_condition(*pair, "20240301-", "noon-")
 
 
 def test_lists_and_groups() -> None:

@@ -102,8 +102,10 @@ def test_find_at_all_levels_of_the_patient_root(node: RunningNode, level: str) -
     ds = image(PatientID=uid()[-20:])
     assert raw(node).store(1, CT, ds.SOPInstanceUID, encoded(ds))[0] == 0
     node.wait_instances(ds.StudyInstanceUID, 1)
-    answer = peer(node, "findscu", "CT_A", "-P", "-k", f"QueryRetrieveLevel={level}", "-k", f"PatientID={ds.PatientID}",
-                  "-k", "StudyInstanceUID", "-k", "SeriesInstanceUID", "-k", "SOPInstanceUID").stderr  # fmt: skip
+    levels = {"PATIENT": "PatientID", "STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
+    above = list(levels)[: max(1, list(levels).index(level))]  # their unique keys have one value each, the others are asked for
+    keys = [word for name, key in levels.items() for word in ("-k", f"{key}={ds[key].value if name in above else ''}")]
+    answer = peer(node, "findscu", "CT_A", "-P", "-k", f"QueryRetrieveLevel={level}", *keys).stderr
     assert answer.count("(Pending)") == 1
     assert (ds.SOPInstanceUID in answer) == (level == "IMAGE")
 

@@ -105,6 +105,8 @@ def test_accesses_count_one_per_person_study_and_session(tmp_path: Path) -> None
          "institution": "H01", "study_uid": uid, "data": {"username": name, "sid": sid}}
         for place, (name, sid, uid) in enumerate(opened, 1)
     ]  # fmt: skip
+    # a device's retrieve is no access by a person
+    rows.append({**rows[-1], "seq": len(rows) + 1, "data": {"aet": "WS1"}})
     store.apply(
         facts.read(
             facts.RECORDS,

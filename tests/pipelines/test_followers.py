@@ -164,6 +164,8 @@ def test_an_opening_is_one_entry_with_its_own_key() -> None:
     assert entry["key"] == "images:9"
     assert (entry["username"], entry["at"], entry["institution"]) == ("wang", "2026-01-05T01:02:03Z", "H02")
     assert entry["entity"] == {"type": "study", "id": "1.2"}
+    retrieved = entry_of(row | {"data": {"aet": "WS1", "destination": "PACS"}})
+    assert (retrieved["username"], retrieved["detail"], retrieved["sid"]) == ("AE WS1", {"destination": "PACS"}, None)
 
 
 @pytest.mark.clause("H-5", "O-1", "A-1")
