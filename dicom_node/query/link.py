@@ -1,13 +1,19 @@
-"""The receive process asks the index process, which owns DuckDB, over a unix socket in a private folder: one JSON line each way."""
+"""The receive process asks the index process, which owns DuckDB, over a unix socket in a private folder.
+
+A question is one JSON line; the answer is one JSON line too, or a line `{"blobs": [lengths]}` with the bytes behind it. Each thread
+keeps its connection, and with it the thread and the cursor that answer it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -15,7 +21,18 @@ from dicom_node import logs
 
 log = logs.get(__name__)
 SOCKET_NAME = "find.sock"
-Answerer = Callable[[dict[str, Any]], dict[str, Any]]
+LONGEST_QUESTION = 64 << 20
+"""Bytes; a performed step may name tens of thousands of images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """An answer of bytes: no JSON is made of it."""
+
+    parts: list[bytes]
+
+
+Answerer = Callable[[dict[str, Any]], dict[str, Any] | Blobs]
 """Takes a question, gives its answer; chosen by the question's `ask`."""
 
 
@@ -23,35 +40,107 @@ class LinkError(OSError):
     """The index does not answer now (it may be starting again)."""
 
 
+class _Connection:
+    """One thread's way to the index."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(folder / SOCKET_NAME))
+        self._stream = self._socket.makefile("rb")
+
+    def ask(self, line: bytes, timeout: float) -> dict[str, Any] | Blobs:
+        self._socket.settimeout(timeout)
+        self._socket.sendall(line)
+        answer: dict[str, Any] = orjson.loads(self._exactly_one_line())
+        if "blobs" not in answer:
+            return answer
+        return Blobs([_exactly(self._stream, length) for length in answer["blobs"]])
+
+    def _exactly_one_line(self) -> bytes:
+        line = self._stream.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+
+def _exactly(stream: IO[bytes], length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) != length:
+        raise EOFError
+    return data
+
+
+_own = threading.local()
+
+
 def ask(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> dict[str, Any]:
-    """Put one question; LinkError when there is no answer in `timeout` seconds."""
+    """Put one question whose answer is JSON; LinkError when there is none in `timeout` seconds."""
+    answer = _asked(folder, question, timeout)
+    if isinstance(answer, Blobs):
+        raise LinkError("bytes in place of an answer")
+    return answer
+
+
+def ask_blobs(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> dict[str, Any] | Blobs:
+    """Put one question whose answer is bytes, or JSON that says why not."""
+    return _asked(folder, question, timeout)
+
+
+def _asked(folder: Path, question: dict[str, Any], timeout: float) -> dict[str, Any] | Blobs:
+    line = orjson.dumps(question) + b"\n"
+    kept: _Connection | None = getattr(_own, "connection", None)
+    _own.connection = None  # an exchange that fails in the middle must not be continued by the next one
+    if kept is not None and kept.folder == folder:
+        try:
+            answer = kept.ask(line, timeout)
+        except TimeoutError as error:
+            kept.close()
+            raise LinkError("the index does not answer in time") from error
+        except (OSError, EOFError, ValueError):
+            kept.close()  # the index has started anew since the last question
+        else:
+            _own.connection = kept
+            return answer
     try:
-        with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(timeout)
-            link.connect(str(folder / SOCKET_NAME))
-            link.sendall(orjson.dumps(question) + b"\n")
-            with link.makefile("rb") as stream:
-                line = stream.readline()
+        fresh = _Connection(folder)
     except OSError as error:
         raise LinkError("the index does not answer") from error
-    if not line.endswith(b"\n"):
-        raise LinkError("the index broke off its answer")
-    answer: dict[str, Any] = orjson.loads(line)
+    try:
+        answer = fresh.ask(line, timeout)
+    except (OSError, EOFError, ValueError) as error:
+        fresh.close()
+        raise LinkError("the index broke off its answer") from error
+    _own.connection = fresh
     return answer
 
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
+    wbufsize = -1
 
     def handle(self) -> None:
-        line = self.rfile.readline(4 << 20)
+        with contextlib.suppress(ConnectionError):
+            while line := self.rfile.readline(LONGEST_QUESTION):
+                self._answer(line)
+                self.wfile.flush()
+
+    def _answer(self, line: bytes) -> None:
         try:
             question = orjson.loads(line)
             answer = self.server.answerers[question["ask"]](question)
         except Exception as error:
             log.exception("link.failed")
             answer = {"error": type(error).__name__}
-        self.wfile.write(orjson.dumps(answer) + b"\n")
+        if isinstance(answer, Blobs):
+            self.wfile.write(orjson.dumps({"blobs": [len(part) for part in answer.parts]}) + b"\n")
+            self.wfile.writelines(answer.parts)
+        else:
+            self.wfile.write(orjson.dumps(answer) + b"\n")
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

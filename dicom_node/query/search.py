@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -24,6 +24,8 @@ class Scope:
         """The condition on an institution's column."""
         if self.institutions is None:
             return "true", []
+        if len(self.institutions) == 1:
+            return f"{column} = ?", [*self.institutions]
         return f"{column} IN (SELECT unnest(?::VARCHAR[]))", [sorted(self.institutions)]
 
 
@@ -50,14 +52,16 @@ def search(
     *,
     limit: int = MAX_ROWS,
     offset: int = 0,
+    keys: Sequence[Key] | None = None,
     columns: tuple[str, ...] = (),
     combined: bool = False,
 ) -> list[dict[str, Any]]:
-    """Rows by keyword, and `columns` (SQL expressions over s, r, i) by themselves; study level: newest first.
+    """Rows by keyword of `keys` (all of the level), and `columns` (SQL expressions over s, r, i) by themselves; study level: newest first.
 
     `combined`: ranges of a date and of its time are one range of moments (PS3.4 C.2.2.2.5).
     """
-    keys = up_to(level)
+    known = up_to(level)
+    keys = known if keys is None else keys
     test, parameters = scope.sql("s.institution")
     tests = [test]
     if level == "instance":
@@ -65,13 +69,13 @@ def search(
     query = dict(query)
     for date_keyword, time_keyword in PAIRS if combined else ():
         pair = BY_KEYWORD[date_keyword], BY_KEYWORD[time_keyword]
-        if pair[0] in keys and (found := combined_condition(*pair, query.get(date_keyword, ""), query.get(time_keyword, ""))):
+        if pair[0] in known and (found := combined_condition(*pair, query.get(date_keyword, ""), query.get(time_keyword, ""))):
             del query[date_keyword], query[time_keyword]
             tests.append(f"({found[0]})")
             parameters.extend(found[1])
     for keyword, value in query.items():
         key = BY_KEYWORD.get(keyword)
-        if key is None or key not in keys:
+        if key is None or key not in known:
             if value.strip("* "):
                 raise QueryError(f"{keyword}: not a key of this level")
             continue

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-PLAIN_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+PLAIN_SYNTAXES = (
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2",
+)  # of commands' data sets; big endian was retired, and every peer has the second
 CALLING_UNKNOWN, CALLED_UNKNOWN = (0x01, 0x01, 0x03), (0x01, 0x01, 0x07)  # PS3.8 table 9-21
 
 
@@ -153,7 +156,7 @@ class NodeAssociation(Association):
             self.receiver.give_up()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
-        """C-STORE of any class, known or private, goes to the storage service, retrieves to the node's own; the rest as usual."""
+        """C-STORE of any class, known or private, goes to the storage service, queries and retrieves to the node's own; the rest as usual."""
         context = self._accepted_cx.get(context_id)
         if isinstance(msg, C_STORE) and msg.is_valid_request and context is not None:
             self._is_paused = True

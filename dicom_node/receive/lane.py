@@ -30,6 +30,15 @@ MAX_COMMAND = 65536
 PIECES = 500  # written at once; IOV_MAX is 1024
 
 
+class RawPDUs:
+    """Whole PDUs that the reactor sends as they are."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.done = threading.Event()
+        self.sent = False
+
+
 class FastDUL(DULServiceProvider):
     """Upper layer provider that waits on events and takes C-STORE itself."""
 
@@ -60,6 +69,27 @@ class FastDUL(DULServiceProvider):
         """Queue a primitive to be sent and wake the reactor for it."""
         super().send_pdu(primitive)
         self.wake()
+
+    def send_now(self, data: bytes) -> bool:
+        """Have whole PDUs sent, after what waits already; False when the association is over before that."""
+        raw = RawPDUs(data)
+        self.to_provider_queue.put(raw)  # type: ignore[arg-type]
+        self.wake()
+        while not raw.done.wait(0.5):
+            if self._kill_thread or not self.is_alive():
+                return False
+        return raw.sent
+
+    def _process_recv_primitive(self) -> bool:
+        waiting = self.to_provider_queue.queue
+        if not waiting or not isinstance(waiting[0], RawPDUs):
+            return super()._process_recv_primitive()
+        raw: Any = self.to_provider_queue.get_nowait()
+        raw.sent = self.state_machine.current_state == "Sta6" and self.socket is not None
+        if raw.sent and self.socket is not None:
+            self.socket.send(raw.data)
+        raw.done.set()
+        return True
 
     def stop_dul(self) -> bool:
         """Stop the reactor when it is idle."""

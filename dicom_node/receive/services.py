@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from pynetdicom import evt
-from pynetdicom.dimse_primitives import C_GET, C_MOVE
+from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE
 from pynetdicom.service_class import ServiceClass
 from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
 
 from dicom_node.receive.devices import Verb
 from dicom_node.receive.extended import on_extended
-from dicom_node.receive.find import FIND_MODELS, on_find
+from dicom_node.receive.find import FIND_MODELS, serve_find
 from dicom_node.receive.retrieve import GET_MODELS, MOVE_MODELS, serve_get, serve_move
 from dicom_node.receive.slow_store import on_store
 
@@ -36,11 +36,10 @@ RIGHTS: dict[str, Verb] = {
 
 HANDLERS: tuple[tuple[evt.EventType, Callable[[Any], Any]], ...] = (
     (evt.EVT_C_STORE, on_store),
-    (evt.EVT_C_FIND, on_find),
     (evt.EVT_SOP_EXTENDED, on_extended),
 )
 
-SERVERS: dict[type, Callable[[Any, Any, Any], None]] = {C_GET: serve_get, C_MOVE: serve_move}
+SERVERS: dict[type, Callable[[Any, Any, Any], None]] = {C_FIND: serve_find, C_GET: serve_get, C_MOVE: serve_move}
 """Requests that are answered by (association, request, context) in place of pynetdicom's service class."""
 
 
