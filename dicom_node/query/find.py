@@ -10,7 +10,7 @@ from dicom_node.query.keys import BY_TAG, up_to
 from dicom_node.query.link import Blobs
 from dicom_node.query.matching import QueryError
 from dicom_node.query.models import ROOTS, UNIQUE, upper_fault
-from dicom_node.query.search import Scope, search
+from dicom_node.query.search import MAX_ROWS, Scope, search
 
 _NOT_MATCHED = {CHARACTER_SET, LEVEL, RETRIEVE_AET, AVAILABILITY, "00080201"}  # the last: time zone
 
@@ -38,11 +38,19 @@ def answer_find(database: Database, question: dict[str, Any]) -> Blobs | dict[st
         return {"error": "level", "detail": fault}
     keys = [key for key in allowed if key.keyword in wanted]
     try:
-        rows = search(database, level, query, Scope(frozenset({question["institution"]})), keys=keys, combined=question["combined"])
+        rows = search(
+            database,
+            level,
+            query,
+            Scope(frozenset({question["institution"]})),
+            keys=keys,
+            combined=question["combined"],
+            limit=MAX_ROWS + 1,
+        )
     except QueryError as error:
         return {"error": "query", "detail": str(error)}
     fixed = {CHARACTER_SET: ("CS", "ISO_IR 192"), LEVEL: ("CS", question["level"]), RETRIEVE_AET: ("AE", question["aet"])}
     if AVAILABILITY in question["keys"]:
         fixed[AVAILABILITY] = ("CS", "ONLINE")
     encode = encoder(keys, fixed, explicit=question["explicit"])
-    return Blobs([encode(row) for row in rows])
+    return Blobs([encode(row) for row in rows[:MAX_ROWS]], whole=len(rows) <= MAX_ROWS)

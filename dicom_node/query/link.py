@@ -27,9 +27,10 @@ LONGEST_QUESTION = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """An answer of bytes: no JSON is made of it."""
+    """An answer of bytes: no JSON is made of it. `whole` false: there is more than was given."""
 
     parts: list[bytes]
+    whole: bool = True
 
 
 Answerer = Callable[[dict[str, Any]], dict[str, Any] | Blobs]
@@ -55,7 +56,7 @@ class _Connection:
         answer: dict[str, Any] = orjson.loads(self._exactly_one_line())
         if "blobs" not in answer:
             return answer
-        return Blobs([_exactly(self._stream, length) for length in answer["blobs"]])
+        return Blobs([_exactly(self._stream, length) for length in answer["blobs"]], whole=answer["whole"])
 
     def _exactly_one_line(self) -> bytes:
         line = self._stream.readline()
@@ -137,7 +138,7 @@ class _Handler(socketserver.StreamRequestHandler):
             log.exception("link.failed")
             answer = {"error": type(error).__name__}
         if isinstance(answer, Blobs):
-            self.wfile.write(orjson.dumps({"blobs": [len(part) for part in answer.parts]}) + b"\n")
+            self.wfile.write(orjson.dumps({"blobs": [len(part) for part in answer.parts], "whole": answer.whole}) + b"\n")
             self.wfile.writelines(answer.parts)
         else:
             self.wfile.write(orjson.dumps(answer) + b"\n")

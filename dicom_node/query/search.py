@@ -12,6 +12,7 @@ from dicom_node.query.keys import BY_KEYWORD, KEYS, Key, Level, up_to
 from dicom_node.query.matching import PAIRS, QueryError, combined_condition, condition
 
 MAX_ROWS = 10_000
+"""Most rows of an answer; one more may be asked for, to know whether there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def search(
     if level == "patient":
         group = " GROUP BY " + ", ".join(key.column for key in keys)
     sql = f"SELECT {select} FROM {_FROM[level]} WHERE {where}{group} ORDER BY {_ORDER[level]} LIMIT ? OFFSET ?"  # noqa: S608
-    return database.rows(sql, [*parameters, min(limit, MAX_ROWS), offset])
+    return database.rows(sql, [*parameters, min(limit, MAX_ROWS + 1), offset])
 
 
 def dicom_json(row: Mapping[str, Any], keys: list[Key] | tuple[Key, ...] = KEYS) -> dict[str, Any]:

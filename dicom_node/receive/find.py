@@ -60,7 +60,9 @@ def serve_find(assoc: NodeAssociation, request: C_FIND, context: PresentationCon
         answer.final(_ERRORS.get(found.get("error", ""), UNABLE), found.get("detail", "query cannot be answered"))
         return
     log.info("find", aet=device.aet, level=level, matches=len(found.parts))
-    answer.all(found.parts)
+    if not found.whole:
+        log.warning("find.cut", aet=device.aet, level=level, matches=len(found.parts))
+    answer.all(found)
 
 
 def _keys(request: C_FIND, context: PresentationContext) -> tuple[str, dict[str, str]]:
@@ -115,11 +117,11 @@ class Responses:
             for piece in pieces
         )
 
-    def all(self, identifiers: list[bytes]) -> None:
-        """One pending response for each identifier, then the final one; a C-CANCEL ends them early."""
+    def all(self, found: link.Blobs) -> None:
+        """One pending response for each match, then the final one: success only when these were all. A C-CANCEL ends them early."""
         head = self._pdus(self._command(PENDING), COMMAND)
         waiting, size = list[bytes](), 0
-        for identifier in identifiers:
+        for identifier in found.parts:
             body = self._pdus(identifier, 0)
             waiting += (head, body)
             size += len(head) + len(body)
@@ -130,7 +132,8 @@ class Responses:
                 if self._request.MessageID in self._assoc.dimse.cancel_req:
                     self.final(CANCELLED)
                     return
-        self._assoc.dul.send_now(b"".join([*waiting, self._pdus(self._command(SUCCESS), COMMAND)]))
+        final = self._command(SUCCESS) if found.whole else self._command(NO_RESOURCES, "too many matches, narrow the query")
+        self._assoc.dul.send_now(b"".join([*waiting, self._pdus(final, COMMAND)]))
 
     def final(self, status: int, comment: str = "") -> None:
         """The final response of a query that was refused or cancelled."""

@@ -84,6 +84,9 @@ class FastDUL(DULServiceProvider):
         waiting = self.to_provider_queue.queue
         if not waiting or not isinstance(waiting[0], RawPDUs):
             return super()._process_recv_primitive()
+        sock = self.socket
+        if isinstance(sock, BufferedSocket) and (sock.hi > sock.lo or sock.wait(0)):
+            return False  # what the peer says comes first: it may be a C-CANCEL of what is being sent
         raw: Any = self.to_provider_queue.get_nowait()
         raw.sent = self.state_machine.current_state == "Sta6" and self.socket is not None
         if raw.sent and self.socket is not None:
