@@ -1,4 +1,8 @@
-"""The receive process asks the index process, which owns DuckDB, over a unix socket in a private folder: one JSON line each way."""
+"""The processes of the node ask each other over unix sockets in a private folder: one JSON line each way.
+
+The receive process asks the index process, which owns DuckDB (`find.sock`); the index process hands files that came over
+HTTP to the receive process, the only writer of the journal (`store.sock`).
+"""
 
 from __future__ import annotations
 
@@ -15,27 +19,28 @@ from dicom_node import logs
 
 log = logs.get(__name__)
 SOCKET_NAME = "find.sock"
+STORE_SOCKET = "store.sock"
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a question, gives its answer; chosen by the question's `ask`."""
 
 
 class LinkError(OSError):
-    """The index does not answer now (it may be starting again)."""
+    """The other process does not answer now (it may be starting again)."""
 
 
-def ask(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> dict[str, Any]:
-    """Put one question; LinkError when there is no answer in `timeout` seconds."""
+def ask(folder: Path, question: dict[str, Any], timeout: float = 10.0, *, name: str = SOCKET_NAME) -> dict[str, Any]:
+    """Put one question to the process behind the socket `name`; LinkError when there is no answer in `timeout` seconds."""
     try:
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(timeout)
-            link.connect(str(folder / SOCKET_NAME))
+            link.connect(str(folder / name))
             link.sendall(orjson.dumps(question) + b"\n")
             with link.makefile("rb") as stream:
                 line = stream.readline()
     except OSError as error:
-        raise LinkError("the index does not answer") from error
+        raise LinkError("the other process does not answer") from error
     if not line.endswith(b"\n"):
-        raise LinkError("the index broke off its answer")
+        raise LinkError("the other process broke off its answer")
     answer: dict[str, Any] = orjson.loads(line)
     return answer
 
@@ -60,9 +65,9 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     answerers: dict[str, Answerer]
 
 
-def serve(folder: Path, answerers: dict[str, Answerer]) -> None:
+def serve(folder: Path, answerers: dict[str, Answerer], *, name: str = SOCKET_NAME) -> None:
     """Answer questions, each by the answerer named in its `ask`, in threads of this process until it ends."""
-    path = folder / SOCKET_NAME
+    path = folder / name
     path.unlink(missing_ok=True)
     server = _Server(str(path), _Handler)
     server.answerers = answerers

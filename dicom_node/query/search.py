@@ -74,7 +74,7 @@ def search(
     if level == "patient":
         group = " GROUP BY " + ", ".join(key.column for key in keys)
     sql = f"SELECT {select} FROM {_FROM[level]} WHERE {where}{group} ORDER BY {_ORDER[level]} LIMIT ? OFFSET ?"  # noqa: S608
-    return database.rows(sql, [*parameters, min(limit, MAX_ROWS), offset])
+    return database.rows(sql, [*parameters, min(limit, MAX_ROWS + 1), offset])
 
 
 def dicom_json(row: Mapping[str, Any], keys: list[Key] | tuple[Key, ...] = KEYS) -> dict[str, Any]:

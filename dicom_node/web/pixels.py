@@ -66,7 +66,7 @@ def decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
 def _decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
     index = frame["frame"] - 1
     syntax = ds.file_meta.TransferSyntaxUID
-    _check_size(ds, frame, index)
+    check_size(ds, frame, index)
     found = get_decoder(syntax).as_array(ds, index=index, raw=False)[0]
     if frame["samples"] == 3:
         return _rgb(found, ds)
@@ -92,7 +92,7 @@ def _rgb(found: np.ndarray[Any, Any], ds: Dataset) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(found.astype(np.uint8))
 
 
-def _check_size(ds: Dataset, frame: Frame, index: int) -> None:
+def check_size(ds: Dataset, frame: Frame, index: int) -> None:
     """Refuse before decoding what would not fit the header: the code stream's own size counts, not the header's."""
     size = frame_bytes(frame)
     if size > MAX_FRAME_BYTES:
