@@ -24,7 +24,7 @@ from dicom_node.index.schema import INSTANCE
 
 BULK_BYTES = 4096  # longer binary values are left out of the header JSON and served from the file
 BULK_MARK = "bulk"
-MAX_INFLATED, INFLATE_STEP = 1 << 30, 1 << 20  # bytes
+MAX_INFLATED, INFLATE_STEP = 256 << 20, 1 << 20  # bytes
 _TEXT_TAGS = (
     0x00080080, 0x00080081, 0x00080090, 0x00081030, 0x0008103E, 0x00081040, 0x00081050, 0x00081070, 0x00081080,
     0x00100010, 0x00101001, 0x00101040, 0x001021B0, 0x00104000, 0x00180010, 0x00181030, 0x00321032, 0x00321060, 0x00400254,

@@ -50,4 +50,6 @@ def problem_response(request: Request, problem: ProblemError) -> Response:
         "detail": problem.detail or words[lang]["action"], "words": words, **problem.extra,
     }  # fmt: skip
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 416:
+        headers["Content-Range"] = f"bytes */{problem.extra['size']}"  # RFC 9110 15.5.17
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
