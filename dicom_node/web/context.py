@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from dicom_node.annotations import Annotations
@@ -20,6 +21,8 @@ from dicom_node.web.gate import WEB
 from dicom_node.web.library import Library, Row
 from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader
+
+STORING_THREADS = 8  # objects of STOW-RS that are written or synced at once: reading keeps the other threads
 
 
 @dataclass
@@ -36,10 +39,12 @@ class Node:
     devices: Devices = field(init=False)
     library: Library = field(init=False)
     pool: ThreadPoolExecutor = field(init=False)
+    storing: CapacityLimiter = field(init=False)
 
     def __post_init__(self) -> None:
         self.devices = Devices(self.settings.devices_file)
         self.library = Library(self.database, self.feed)
+        self.storing = CapacityLimiter(STORING_THREADS)
         self.pool = ThreadPoolExecutor(self.settings.decode_threads, "decode")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dicom_node import logs
 from dicom_node.web import answers, transcoding
 from dicom_node.web import negotiation as n
 from dicom_node.web.answers import Part
@@ -16,6 +17,7 @@ from dicom_node.web.pixels import UndecodableError
 from dicom_node.web.problems import ProblemError
 from dicom_node.web.transcoding import EXPLICIT
 
+log = logs.get(__name__)
 STORED = "*"
 
 
@@ -67,6 +69,13 @@ def _parts(here: Context, rows: list[Row], given: list[str]) -> Iterator[Part]:
         kind = f"{n.DICOM};transfer-syntax={syntax}"
         if syntax == row["transfer_syntax"]:
             yield kind, here.url(row), row["size"], answers.of_file(here.path(row))(0, row["size"])
-        else:
+            continue
+        try:
             found = transcoding.explicit(here.path(row))
-            yield kind, here.url(row), found.size, found.pieces
+        except UndecodableError as error:
+            # given as it is stored, and said so in the part's type: one bad image must not withhold the others
+            log.warning("object.undecodable", sop_uid=row["sop_uid"], reason=str(error))
+            kind = f"{n.DICOM};transfer-syntax={row['transfer_syntax']}"
+            yield kind, here.url(row), row["size"], answers.of_file(here.path(row))(0, row["size"])
+            continue
+        yield kind, here.url(row), found.size, found.pieces

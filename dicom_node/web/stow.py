@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -35,15 +36,17 @@ INSTITUTION_HEADER = "hub-institution"
 ANSWER_WITHIN = 60.0  # seconds the receive process may take for one object
 INDEXED_WITHIN = 2.0  # seconds the answer waits for the index, to tell what was kept aside
 PROCESSING_FAILURE = 0x0110  # PS3.7 C.5
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {"requestBody": {"required": True, "content": {"multipart/related": _FILE, n.DICOM: _FILE}}}
 
 
-@router.post(WEB + "/studies")
+@router.post(WEB + "/studies", openapi_extra=_BODY)
 async def store(here: Here, request: Request) -> Response:
     """Store objects of any studies."""
     return await _store(here, request, None)
 
 
-@router.post(WEB + "/studies/{study}")
+@router.post(WEB + "/studies/{study}", openapi_extra=_BODY)
 async def store_in_study(here: Here, request: Request, study: str) -> Response:
     """Store objects of one study; those of another are refused."""
     if fault := uid_fault(study):
@@ -191,7 +194,7 @@ class _Storing:
             raise ProblemError("store.too_large", f"at most {self._node.settings.store_part_bytes} bytes an object")
         if full:
             try:
-                await run_in_threadpool(self._object.flush)
+                await to_thread.run_sync(self._object.flush, limiter=self._node.storing)
             except RefusedError as refused:
                 self._refused = refused
                 self._object.discard()
@@ -204,7 +207,7 @@ class _Storing:
         if self._refused is None and self._declared and self._declared != str(current.size):
             self._refused = RefusedError(CANNOT_UNDERSTAND, "the part is not as long as its Content-Length")
         if self._refused is None:
-            await run_in_threadpool(self._hand_over, current)
+            await to_thread.run_sync(self._hand_over, current, limiter=self._node.storing)
         else:
             self.report.failed(current.subject, self._refused.status, self._refused.comment)
         self.discard()

@@ -8,5 +8,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from running_node import key, node, own_node
+from stowing import stowed
 
-__all__ = ["key", "node", "own_node"]
+__all__ = ["key", "node", "own_node", "stowed"]

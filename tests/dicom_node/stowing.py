@@ -7,13 +7,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pydicom
+import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
-from running_node import RunningNode, encoded
+from pydicom.uid import RLELossless
+from running_node import CT, RunningNode, encoded, image, uid
 
 from dicom_node.web.gate import VIEW
 
 EXPLICIT = "1.2.840.10008.1.2.1"
+RLE = str(RLELossless)
+ONE_PART = {"Accept": "application/dicom"}
+EXPLICIT_PARTS = {"Accept": f'multipart/related; type="application/dicom"; transfer-syntax={EXPLICIT}'}
 STORE = "image.store"
 MARK = "hand-made=boundary"
 MULTIPART = f'multipart/related; type="application/dicom"; boundary="{MARK}"'
@@ -68,3 +74,34 @@ def incoming(node: RunningNode) -> list[Path]:
 
 def kept(node: RunningNode) -> list[Path]:
     return list((node.data / "files").rglob("*.dcm"))
+
+
+def address(ds: Dataset) -> str:
+    return f"/dicom-web/studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances/{ds.SOPInstanceUID}"
+
+
+def compressed(ds: Dataset) -> bytes:
+    """The object with its pixels run-length encoded, as a file."""
+    packed = pydicom.dcmread(io.BytesIO(file_bytes(ds)))
+    packed.compress(RLELossless, generate_instance_uid=False)
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, packed)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def stowed(node: RunningNode) -> list[Dataset]:
+    """A plain slice with a long value inside a sequence, a run-length encoded one of two frames, a third plain one."""
+    study, series = uid(), uid()
+    inner, item = Dataset(), Dataset()
+    inner.EncapsulatedDocument = bytes(range(256)) * 20
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = CT, "1.2.3"
+    item.add_new(0x00081140, "SQ", [inner, Dataset(inner)])
+    plain = image(study, series, InstanceNumber=1)
+    plain.add_new(0x00081111, "SQ", [item])
+    frames = np.stack([np.arange(192).reshape(16, 12) + k for k in range(2)]).astype("<i2")
+    cine = image(study, series, InstanceNumber=2, NumberOfFrames=2, PixelData=frames.tobytes())
+    last = image(study, uid(), InstanceNumber=3)
+    answer = stow(node, body(file_bytes(plain), compressed(cine), file_bytes(last)))
+    assert (answer.status_code, len(stored(answer.json()))) == (200, 3)
+    return [plain, cine, last]
