@@ -29,6 +29,9 @@ class Settings(BaseModel):
     quiet_seconds: float = Field(3.0, gt=0, description="a series without a new image for so long is quiet")
     network_timeout: float = Field(60.0, gt=0, description="seconds of silence before an association is ended")
     maximum_associations: int = Field(300, ge=1)
+    store_body_bytes: int = Field(8 << 30, ge=1 << 10, description="largest body of one STOW-RS request; beyond it 413")
+    store_part_bytes: int = Field(4 << 30, ge=1 << 10, description="largest object of one STOW-RS request; beyond it 413")
+    store_parts: int = Field(20_000, ge=1, description="most objects in one STOW-RS request; beyond it 413")
     decode_threads: int = Field(2, ge=1, le=64, description="threads that decode compressed images")
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,6 +18,9 @@ from pathlib import Path
 # Frozen for ever: they are part of every file's digest, and the same data set must make the same file in every release.
 IMPLEMENTATION_UID = b"2.25.277315926535897932384626433832795028"
 IMPLEMENTATION_NAME = b"HUB_NODE_1"
+WEB = "web-"  # begins the temporary names of the web process, which hands its files over to the receive process
+READ_BACK = 1 << 20  # bytes at once
+_HANDED = re.compile(r"web-[0-9]+-[0-9]+\Z")
 
 
 def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:
@@ -61,15 +65,31 @@ class Archive:
         """Where the file of `digest` is."""
         return self.root / digest[:2] / f"{digest}.dcm"
 
-    def prepare(self) -> None:
-        """Make the folders; sweep what a crash left half-written (none of it was acknowledged)."""
+    def prepare(self, beginning: str = "") -> None:
+        """Make the folders; sweep what a crash left half-written (none of it was acknowledged): names with this `beginning`."""
         self._incoming.mkdir(parents=True, exist_ok=True)
         for left in self._incoming.iterdir():
-            left.unlink()
+            if left.name.startswith(beginning):
+                left.unlink(missing_ok=True)
 
-    def incoming(self, head: bytes) -> IncomingFile:
+    def incoming(self, head: bytes, beginning: str = "") -> IncomingFile:
         """Begin a new file with `head` as its first bytes."""
-        return IncomingFile(self, self._incoming / f"{os.getpid()}-{next(self._names)}", head)
+        temporary = self._incoming / f"{beginning}{os.getpid()}-{next(self._names)}"
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return IncomingFile(self, temporary, fd, head)
+
+    def adopt(self, name: str, head: bytes) -> IncomingFile:
+        """Take over a file that the web process has written whole; OSError when it is not there or does not begin with `head`."""
+        if not _HANDED.match(name):
+            raise OSError("not the name of a handed file")
+        temporary = self._incoming / name
+        file = IncomingFile(self, temporary, os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW), head)
+        try:
+            file.read_back()
+        except OSError:
+            file.discard()
+            raise
+        return file
 
     def folder(self, digest: str) -> Path:
         """The folder of `digest`, made (and its entry in the root synced) when new."""
@@ -85,9 +105,8 @@ class Archive:
 class IncomingFile:
     """One file while it is written: `write` any number of times, then `keep` or `discard`."""
 
-    def __init__(self, archive: Archive, temporary: Path, head: bytes) -> None:
-        self._archive, self._temporary = archive, temporary
-        self.fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    def __init__(self, archive: Archive, temporary: Path, fd: int, head: bytes) -> None:
+        self._archive, self._temporary, self.fd = archive, temporary, fd
         self._digest = hashlib.sha256(head)
         self._head: list[bytes | memoryview] = [head]
         self.head_size = self.size = len(head)
@@ -106,10 +125,29 @@ class IncomingFile:
             if done:  # a short write: go on in the middle of a piece
                 pending[0] = memoryview(pending[0])[done:]
 
+    @property
+    def name(self) -> str:
+        """The temporary name, without folder."""
+        return self._temporary.name
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the bytes so far."""
+        return self._digest.hexdigest()
+
+    def read_back(self) -> None:
+        """Count and hash what another process has written; OSError when the first bytes are not the head."""
+        if os.pread(self.fd, self.head_size, 0) != self._head[0]:
+            raise OSError("the handed file has another head")
+        self._head = []
+        while piece := os.pread(self.fd, READ_BACK, self.size):
+            self._digest.update(piece)
+            self.size += len(piece)
+
     def keep(self) -> str:
         """Sync, link under the digest, sync the folder; returns the digest. OSError: nothing was kept."""
         try:
-            digest = self._digest.hexdigest()
+            digest = self.digest
             os.fsync(self.fd)
             folder = self._archive.folder(digest)
             final = folder / f"{digest}.dcm"

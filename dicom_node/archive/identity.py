@@ -63,6 +63,18 @@ def identify(data: memoryview | bytes, transfer_syntax: str) -> Identity:
     return Identity(found.get(SOP_CLASS), found.get(SOP_UID), found.get(STUDY), found.get(SERIES))
 
 
+def identify_head(data: memoryview | bytes, transfer_syntax: str) -> Identity:
+    """SOP class and SOP instance in the first bytes of a data set, which may end anywhere after them. Raises UnreadableError."""
+    if transfer_syntax in DEFLATED:
+        try:
+            data = zlib.decompressobj(-15).decompress(data, INFLATE_LIMIT)
+        except zlib.error as error:
+            raise UnreadableError("deflated data set cannot be inflated") from error
+    walker = _Walker(data, explicit=transfer_syntax != IMPLICIT_LE, big=transfer_syntax == EXPLICIT_BE)
+    found = walker.top(SOP_UID)
+    return Identity(found.get(SOP_CLASS), found.get(SOP_UID), None, None)
+
+
 class _Walker:
     def __init__(self, data: memoryview | bytes, *, explicit: bool, big: bool) -> None:
         self.data, self.explicit, self.size = data, explicit, len(data)
@@ -91,18 +103,20 @@ class _Walker:
             raise UnreadableError("no value representation where one is due")
         return tag, at + 8, self.short_of(self.data, at + 6)[0]
 
-    def top(self) -> dict[int, str]:
-        """The wanted UIDs of the top level."""
+    def top(self, until: int | None = None) -> dict[int, str]:
+        """The wanted UIDs of the top level; with `until` nothing behind that tag is looked at."""
         found: dict[int, str] = {}
         at = 0
         while at < self.size:
             tag, value, length = self.element(at)
-            if tag > SERIES:
+            if tag > (until or SERIES):
                 break
             if tag in _WANTED and length != UNDEFINED:
                 if value + length > self.size:
                     raise UnreadableError("a UID runs beyond the end of the data set")
                 found[tag] = bytes(self.data[value : value + length]).decode("ascii", "replace").strip(" \0")
+            if tag == until:
+                break
             at = self.skip(value, length, 0)
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+import zlib
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from dicom_node.index.schema import INSTANCE
 
 BULK_BYTES = 4096  # longer binary values are left out of the header JSON and served from the file
 BULK_MARK = "bulk"
+MAX_INFLATED, INFLATE_STEP = 256 << 20, 1 << 20  # bytes
 _TEXT_TAGS = (
     0x00080080, 0x00080081, 0x00080090, 0x00081030, 0x0008103E, 0x00081040, 0x00081050, 0x00081070, 0x00081080,
     0x00100010, 0x00101001, 0x00101040, 0x001021B0, 0x00104000, 0x00180010, 0x00181030, 0x00321032, 0x00321060, 0x00400254,
@@ -52,9 +54,25 @@ def parse(path: Path, entry: Entry, arrival: int) -> dict[str, Any]:
             raise UnparsableError(f"{type(error).__name__} while reading the header") from error
 
 
+def _check_inflated(path: Path) -> None:
+    """Refuse a deflated file whose data set would not fit in memory, before anything inflates it whole."""
+    with path.open("rb") as file:
+        file.seek(140)
+        file.seek(144 + int.from_bytes(file.read(4), "little"))  # the archive writes its own file meta: a group length is there
+        inflater, size = zlib.decompressobj(-15), 0
+        while chunk := file.read(INFLATE_STEP):
+            while chunk:
+                size += len(inflater.decompress(chunk, INFLATE_STEP))
+                if size > MAX_INFLATED:
+                    raise UnparsableError("the inflated data set is too large")
+                chunk = inflater.unconsumed_tail
+
+
 def _read(path: Path) -> tuple[Dataset, int | None, int | None]:
     """(header, offset of native pixel values in the file or None, their length; -1 encapsulated; None no pixels)."""
     with path.open("rb") as file:
+        if pydicom.filereader.read_file_meta_info(path).TransferSyntaxUID.is_deflated:
+            _check_inflated(path)
         ds = pydicom.dcmread(file, stop_before_pixels=True)
         syntax = ds.file_meta.TransferSyntaxUID
         if syntax.is_deflated:
@@ -129,25 +147,23 @@ def _time(ds: Dataset, keyword: str) -> str | None:
 def header_json(ds: Dataset, *, pixels: bool) -> bytes:
     """DICOM JSON (PS3.18 F) of the header, in UTF-8.
 
-    A long binary value of the top level becomes the reference `bulk/<tag>`, as the pixels do; one inside a sequence is left out.
+    A long binary value becomes the reference `bulk/<tag>`, as the pixels do; inside a sequence `bulk/<tag>/<item>/<tag>`.
     """
     encoded = ds.to_json_dict(bulk_data_threshold=BULK_BYTES, bulk_data_element_handler=lambda _: BULK_MARK, suppress_invalid_tags=True)
     encoded["00080005"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
     if pixels:
         encoded["7FE00010"] = {"vr": "OW", "BulkDataURI": BULK_MARK}
-    for tag, element in encoded.items():
-        if element.get("BulkDataURI") == BULK_MARK:
-            element["BulkDataURI"] = f"{BULK_MARK}/{tag}"
-        for item in element.get("Value", []) if element.get("vr") == "SQ" else []:
-            _drop_bulk(item)
+    _name_bulk(encoded, BULK_MARK)
     return orjson.dumps(dict(sorted(encoded.items())), option=orjson.OPT_NON_STR_KEYS, default=_plain)
 
 
-def _drop_bulk(item: dict[str, Any]) -> None:
-    for element in item.values():
-        element.pop("BulkDataURI", None)
-        for inner in element.get("Value", []) if element.get("vr") == "SQ" else []:
-            _drop_bulk(inner)
+def _name_bulk(data_set: dict[str, Any], above: str) -> None:
+    """Give each long value its reference, items of sequences counted from 1."""
+    for tag, element in data_set.items():
+        if element.get("BulkDataURI") == BULK_MARK:
+            element["BulkDataURI"] = f"{above}/{tag}"
+        for place, item in enumerate(element.get("Value", []) if element.get("vr") == "SQ" else [], 1):
+            _name_bulk(item, f"{above}/{tag}/{place}")
 
 
 def _plain(found: Any) -> Any:

@@ -10,7 +10,7 @@ import uvicorn
 
 from dicom_node import logs
 from dicom_node.annotations import Annotations
-from dicom_node.archive.files import Archive
+from dicom_node.archive.files import WEB, Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
@@ -100,6 +100,7 @@ def open_index(settings: Settings, archive: Archive) -> Database:
 def run(settings: Settings, run_folder: Path) -> None:
     """Work until SIGTERM."""
     archive = Archive(settings.data / "files")
+    archive.prepare(WEB)
     database = open_index(settings, archive)
     feed = Feed(settings.data / "feed.sqlite")
     annotations = Annotations(settings.data / "annotations.sqlite", settings.annotations)
@@ -111,7 +112,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     }
     link.serve(run_folder, answerers)
     follower.start()
-    app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive))
+    app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, run_folder))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.http_port, log_config=None, access_log=False, proxy_headers=False,
         timeout_graceful_shutdown=2, timeout_keep_alive=75, server_header=False,

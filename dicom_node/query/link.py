@@ -1,6 +1,7 @@
-"""The receive process asks the index process, which owns DuckDB, over a unix socket in a private folder.
+"""The processes of the node ask each other over unix sockets in a private folder.
 
-A question is one JSON line; the answer is one JSON line too, or a line `{"blobs": [lengths]}` with the bytes behind it. Each thread
+The receive process asks the index process, which owns DuckDB (`find.sock`); the index process hands files that came over
+HTTP to the receive process, the only writer of the journal (`store.sock`). A question is one JSON line; the answer is one JSON line too, or a line `{"blobs": [lengths]}` with the bytes behind it. Each thread
 keeps its connection, and with it the thread and the cursor that answer it.
 """
 
@@ -21,6 +22,7 @@ from dicom_node import logs
 
 log = logs.get(__name__)
 SOCKET_NAME = "find.sock"
+STORE_SOCKET = "store.sock"
 LONGEST_QUESTION = 64 << 20
 """Bytes; a performed step may name tens of thousands of images."""
 
@@ -38,16 +40,15 @@ Answerer = Callable[[dict[str, Any]], dict[str, Any] | Blobs]
 
 
 class LinkError(OSError):
-    """The index does not answer now (it may be starting again)."""
+    """The other process does not answer now (it may be starting again)."""
 
 
 class _Connection:
-    """One thread's way to the index."""
+    """One thread's way to another process."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(folder / SOCKET_NAME))
+        self._socket.connect(str(place))
         self._stream = self._socket.makefile("rb")
 
     def ask(self, line: bytes, timeout: float) -> dict[str, Any] | Blobs:
@@ -79,44 +80,44 @@ def _exactly(stream: IO[bytes], length: int) -> bytes:
 _own = threading.local()
 
 
-def ask(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> dict[str, Any]:
-    """Put one question whose answer is JSON; LinkError when there is none in `timeout` seconds."""
-    answer = _asked(folder, question, timeout)
+def ask(folder: Path, question: dict[str, Any], timeout: float = 10.0, *, name: str = SOCKET_NAME) -> dict[str, Any]:
+    """Put one question to the process behind the socket `name`, whose answer is JSON; LinkError when there is none in `timeout` seconds."""
+    answer = _asked(folder / name, question, timeout)
     if isinstance(answer, Blobs):
         raise LinkError("bytes in place of an answer")
     return answer
 
 
 def ask_blobs(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> dict[str, Any] | Blobs:
-    """Put one question whose answer is bytes, or JSON that says why not."""
-    return _asked(folder, question, timeout)
+    """Put one question to the index whose answer is bytes, or JSON that says why not."""
+    return _asked(folder / SOCKET_NAME, question, timeout)
 
 
-def _asked(folder: Path, question: dict[str, Any], timeout: float) -> dict[str, Any] | Blobs:
+def _asked(place: Path, question: dict[str, Any], timeout: float) -> dict[str, Any] | Blobs:
     line = orjson.dumps(question) + b"\n"
-    kept: _Connection | None = getattr(_own, "connection", None)
-    _own.connection = None  # an exchange that fails in the middle must not be continued by the next one
-    if kept is not None and kept.folder == folder:
+    connections: dict[Path, _Connection] = _own.__dict__.setdefault("connections", {})
+    kept = connections.pop(place, None)  # an exchange that fails in the middle must not be continued by the next one
+    if kept is not None:
         try:
             answer = kept.ask(line, timeout)
         except TimeoutError as error:
             kept.close()
-            raise LinkError("the index does not answer in time") from error
+            raise LinkError("the other process does not answer in time") from error
         except (OSError, EOFError, ValueError):
-            kept.close()  # the index has started anew since the last question
+            kept.close()  # it has started anew since the last question
         else:
-            _own.connection = kept
+            connections[place] = kept
             return answer
     try:
-        fresh = _Connection(folder)
+        fresh = _Connection(place)
     except OSError as error:
-        raise LinkError("the index does not answer") from error
+        raise LinkError("the other process does not answer") from error
     try:
         answer = fresh.ask(line, timeout)
     except (OSError, EOFError, ValueError) as error:
         fresh.close()
-        raise LinkError("the index broke off its answer") from error
-    _own.connection = fresh
+        raise LinkError("the other process broke off its answer") from error
+    connections[place] = fresh
     return answer
 
 
@@ -150,9 +151,9 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     answerers: dict[str, Answerer]
 
 
-def serve(folder: Path, answerers: dict[str, Answerer]) -> None:
+def serve(folder: Path, answerers: dict[str, Answerer], *, name: str = SOCKET_NAME) -> None:
     """Answer questions, each by the answerer named in its `ask`, in threads of this process until it ends."""
-    path = folder / SOCKET_NAME
+    path = folder / name
     path.unlink(missing_ok=True)
     server = _Server(str(path), _Handler)
     server.answerers = answerers

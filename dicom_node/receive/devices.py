@@ -62,6 +62,12 @@ class Devices:
             known = self._by_title.get(aet.strip(), [])
         return next((device for device in known if device.institution == institution and device.host and device.port), None)
 
+    def institutions(self) -> frozenset[str]:
+        """Institutions that have a device."""
+        with self._lock:
+            self._refresh()
+            return frozenset(device.institution for known in self._by_title.values() for device in known)
+
     def _refresh(self) -> None:
         try:
             stat = self._path.stat()

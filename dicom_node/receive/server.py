@@ -15,9 +15,11 @@ from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAss
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import JournalWriter
+from dicom_node.query import link
 from dicom_node.receive.association import NodeAssociation, install_clock
 from dicom_node.receive.destination import CallingAE
 from dicom_node.receive.devices import Devices
+from dicom_node.receive.handover import answer_store
 from dicom_node.receive.services import HANDLERS, VERIFICATION
 from dicom_node.receive.sockets import BufferedSocket
 from dicom_node.receive.store import Store
@@ -95,6 +97,7 @@ class Receiver:
         self.ae._servers.append(server)  # noqa: SLF001
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+        link.serve(self.run_folder, {"store": lambda question: answer_store(self, question)}, name=link.STORE_SOCKET)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
         log.info("receive.ready", port=self.settings.dicom_port, aet=self.settings.aet)
         self._stopping.wait()

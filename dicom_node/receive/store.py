@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from dicom_node import logs
 from dicom_node.archive.files import Archive, IncomingFile, file_head
@@ -18,7 +19,7 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: the authenticated device."""
+    """Who sends: the authenticated device, or over HTTP the ticket's user (`aet` is then `web:<user>`)."""
 
     aet: str
     institution: str
@@ -41,7 +42,21 @@ class Store:
 
     def begin(self, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
         """Start one instance whose command gave these UIDs."""
-        return Reception(self, sender, sop_class, sop_uid, transfer_syntax)
+        return Reception(self, sender, sop_class, sop_uid, transfer_syntax, self.archive.incoming)
+
+    def take(
+        self, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str, name: str, study: str | None
+    ) -> tuple[Answer, Identity | None]:
+        """Check, keep and journal a file that the web process has written under the temporary `name`; with `study` only one of it.
+
+        The answer, and the UIDs of the data set where it could be read.
+        """
+        opened = partial(self.archive.adopt, name)
+        reception = Reception(self, sender, sop_class, sop_uid, transfer_syntax, opened, study)
+        try:
+            return reception.finish(), reception.found
+        finally:
+            reception.discard()
 
 
 class Reception:
@@ -50,17 +65,27 @@ class Reception:
     Errors of disk and content never reach the association: the message is read to its end and answered with a status.
     """
 
-    def __init__(self, store: Store, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> None:
-        self._store, self._sender = store, sender
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        sop_class: str,
+        sop_uid: str,
+        transfer_syntax: str,
+        opened: Callable[[bytes], IncomingFile],
+        study: str | None = None,
+    ) -> None:
+        self._store, self._sender, self._study = store, sender, study
         self._sop_class, self._sop_uid, self._transfer_syntax = sop_class, sop_uid, transfer_syntax
         self._file: IncomingFile | None = None
         self._refused: Answer | None = None
+        self.found: Identity | None = None
         for name, uid in (("SOPClassUID", sop_class), ("SOPInstanceUID", sop_uid)):
             if fault := uid_fault(uid):
                 self._refused = Answer(c.CANNOT_UNDERSTAND, f"command {name} is {fault}")
                 return
         try:
-            self._file = store.archive.incoming(file_head(sop_class, sop_uid, transfer_syntax))
+            self._file = opened(file_head(sop_class, sop_uid, transfer_syntax))
         except OSError as error:
             self._fail(error)
 
@@ -109,11 +134,14 @@ class Reception:
             try:
                 found = identify(data, self._transfer_syntax)
             except UnreadableError as error:
+                if self._study is not None:
+                    return Answer(c.CANNOT_UNDERSTAND, "data set cannot be read")
                 # kept: the index puts it into quarantine with the reason, where a person can look at it
                 log.warning("store.unreadable", reason=str(error), aet=self._sender.aet)
                 return None
             finally:
                 data.release()
+        self.found = found
         return self._compare(found)
 
     def _compare(self, found: Identity) -> Answer | None:
@@ -129,6 +157,8 @@ class Reception:
             return Answer(c.NOT_MATCHING, "SOPClassUID differs between command and data set")
         if found.sop_uid != self._sop_uid:
             return Answer(c.NOT_MATCHING, "SOPInstanceUID differs between command and data set")
+        if self._study not in {None, found.study_uid}:
+            return Answer(c.NOT_MATCHING, "StudyInstanceUID differs from the address")
         return None
 
     def discard(self) -> None:

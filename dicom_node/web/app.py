@@ -11,14 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from dicom_node import logs
-from dicom_node.web import qido, viewing, wado
+from dicom_node.web import qido, stow, viewing, wado, wado_uri
+from dicom_node.web.answers import HeadAsGet
 from dicom_node.web.context import Node
-from dicom_node.web.gate import PREFIX, Gate
+from dicom_node.web.gate import PREFIX, WEB, Gate
 from dicom_node.web.problems import ProblemError, problem_response
 from dicom_node.web.tickets import Tickets
 
 log = logs.get(__name__)
-__all__ = ["Node", "make_app"]
+PARTS = (qido, wado, wado_uri, stow, viewing)  # the modules whose routes are served
+__all__ = ["PARTS", "Node", "make_app"]
 
 
 def make_app(node: Node) -> FastAPI:
@@ -26,6 +28,7 @@ def make_app(node: Node) -> FastAPI:
     gate = Gate(Tickets(node.settings.public_key_file, node.annotations))
     app = FastAPI(title="Images", version="1", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(gate.__call__)])
     app.state.node = node
+    app.add_middleware(HeadAsGet, prefixes=(WEB + "/", PREFIX + "/wado"))
 
     @app.get(PREFIX + "/healthz", include_in_schema=False)
     def healthz() -> JSONResponse:
@@ -36,7 +39,7 @@ def make_app(node: Node) -> FastAPI:
     def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
 
-    for part in (qido, wado, viewing):
+    for part in PARTS:
         app.include_router(part.router)
 
     @app.exception_handler(ProblemError)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database
+from dicom_node.receive.devices import Devices
 from dicom_node.settings import Settings
 from dicom_node.web.gate import WEB
-from dicom_node.web.library import Library
+from dicom_node.web.library import Library, Row
+from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader
+
+STORING_THREADS = 8  # objects of STOW-RS that are written or synced at once: reading keeps the other threads
 
 
 @dataclass
@@ -28,11 +35,16 @@ class Node:
     feed: Feed
     annotations: Annotations
     alive: Callable[[], bool]
+    run_folder: Path
+    devices: Devices = field(init=False)
     library: Library = field(init=False)
     pool: ThreadPoolExecutor = field(init=False)
+    storing: CapacityLimiter = field(init=False)
 
     def __post_init__(self) -> None:
+        self.devices = Devices(self.settings.devices_file)
         self.library = Library(self.database, self.feed)
+        self.storing = CapacityLimiter(STORING_THREADS)
         self.pool = ThreadPoolExecutor(self.settings.decode_threads, "decode")
 
 
@@ -43,6 +55,28 @@ class Context:
     node: Node
     reader: Reader
     base_url: str
+
+    def find(self, study: str, series: str | None = None, instance: str | None = None, *, extra: str = "") -> list[Row]:
+        """Visible instances in the reader's scope; that the study was opened is recorded. ProblemError 404 when there are none."""
+        rows = self.node.library.instances(self.reader.scope, study, series, instance, extra=extra)
+        self.node.library.opened(self.reader, study, rows[0]["institution"])
+        return rows
+
+    def frames(self, row: Row) -> list[dict[str, Any]]:
+        """The frames of one instance in their own order; ProblemError 422 when it cannot be shown."""
+        found = self.node.library.series(self.reader.scope, row["study_uid"], row["series_uid"]).frames
+        frames = sorted((f for f in found if f["sop_uid"] == row["sop_uid"]), key=lambda f: f["frame"])
+        if not frames:
+            raise ProblemError("image.unshowable", f"reason: {row['unshowable']}")
+        return frames
+
+    def path(self, row: Row) -> Path:
+        """The instance's file."""
+        return self.node.archive.path(row["digest"])
+
+    def url(self, row: Row) -> str:
+        """The instance's address in DICOMweb."""
+        return f"{self.base_url}/studies/{row['study_uid']}/series/{row['series_uid']}/instances/{row['sop_uid']}"
 
 
 async def context(request: Request) -> Context:

@@ -11,7 +11,7 @@ from dicom_node.web.tickets import Reader, Tickets
 
 PREFIX = "/services/images"
 PUBLIC = ""
-VIEW = "image.view"
+VIEW, STORE = "image.view", "image.store"
 WEB = PREFIX + "/dicom-web"
 _SERIES = WEB + "/studies/{study}/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
@@ -38,10 +38,13 @@ PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", _INSTANCE + "/metadata"): VIEW,
     ("GET", _INSTANCE + "/rendered"): VIEW,
     ("GET", _INSTANCE + "/thumbnail"): VIEW,
-    ("GET", _INSTANCE + "/bulkdata/{tag}"): VIEW,
+    ("GET", _INSTANCE + "/bulkdata/{path:path}"): VIEW,
     ("GET", _INSTANCE + "/frames/{frames}"): VIEW,
     ("GET", _INSTANCE + "/frames/{frames}/rendered"): VIEW,
     ("GET", _INSTANCE + "/frames/{frames}/thumbnail"): VIEW,
+    ("GET", PREFIX + "/wado"): VIEW,
+    ("POST", WEB + "/studies"): STORE,
+    ("POST", WEB + "/studies/{study}"): STORE,
     ("GET", PREFIX + "/studies/{study}/summary"): VIEW,
     ("GET", PREFIX + "/series/{study}/{series}/header"): VIEW,
     ("GET", PREFIX + "/series/{study}/{series}/stream"): VIEW,

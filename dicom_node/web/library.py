@@ -15,7 +15,10 @@ from dicom_node.query.search import Scope
 from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader
 
-_COLUMNS = "i.sop_uid, i.series_uid, i.study_uid, i.institution, i.digest, i.transfer_syntax, i.sop_class, i.unshowable, i.pixel_offset"
+_COLUMNS = (
+    "i.sop_uid, i.series_uid, i.study_uid, i.institution, i.digest, i.size, i.transfer_syntax, i.sop_class, i.unshowable, "
+    "i.pixel_offset, i.pixel_length"
+)
 Row = dict[str, Any]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from dicom_node.web.problems import ProblemError
+
 DICOM, OCTETS = "application/dicom", "application/octet-stream"
+DICOM_JSON, DICOM_XML = "application/dicom+json", "application/dicom+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,32 @@ def wishes(request: Request) -> list[Wish]:
     return sorted(found, key=lambda wish: -wish.quality)
 
 
+def content_type_of(request: Request) -> Wish | None:
+    """The request's Content-Type, taken apart as an acceptable type is."""
+    return _parse(request.headers.get("content-type", "")[:1000])
+
+
+def choose(request: Request, *offers: str) -> str:
+    """The offered media type that the client likes best, the first one when all are the same to it; ProblemError 406."""
+    check_charset(request)
+    for wish in wishes(request):
+        for offer in offers:
+            kind = offer.partition("/")[0]
+            if wish.media_type in {offer, "*/*", kind + "/*"} or (wish.media_type, offer) == ("application/json", DICOM_JSON):
+                return offer
+    raise ProblemError("media.unsupported", ", ".join(offers))
+
+
+def check_charset(request: Request) -> None:
+    """Text is in UTF-8; a client that names other character sets only cannot be served (PS3.18 8.3.3.2)."""
+    named = request.query_params.get("charset")
+    if named is None:
+        return
+    sets = {part.partition(";")[0].strip().lower() for part in named[:1000].split(",")}
+    if not sets & {"utf-8", "utf8", "iso_ir 192", "*"}:
+        raise ProblemError("media.unsupported", "charset: utf-8")
+
+
 def _split(header: str) -> Iterator[str]:
     """At commas outside quotes."""
     part, quoted = "", False
@@ -60,11 +88,6 @@ def _split(header: str) -> Iterator[str]:
     yield part
 
 
-def boundary() -> str:
-    """A boundary that no content has."""
-    return uuid.uuid4().hex
-
-
 def content_type(media_type: str, mark: str) -> str:
     """Content-Type of a multipart answer."""
     return f'multipart/related; type="{media_type}"; boundary={mark}'
@@ -75,8 +98,6 @@ def part_head(mark: str, media_type: str, size: int, location: str) -> bytes:
     return f"--{mark}\r\nContent-Type: {media_type}\r\nContent-Length: {size}\r\nContent-Location: {location}\r\n\r\n".encode()
 
 
-async def close(body: AsyncIterator[bytes], mark: str) -> AsyncIterator[bytes]:
-    """The parts of `body` and the final boundary."""
-    async for chunk in body:
-        yield chunk
-    yield f"--{mark}--\r\n".encode()
+def last_mark(mark: str) -> bytes:
+    """The final boundary."""
+    return f"--{mark}--\r\n".encode()

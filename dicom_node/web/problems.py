@@ -20,6 +20,12 @@ WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
     "route.unknown": (404, ("地址不存在", "请检查地址"), ("No such address", "Check the address")),
     "method.wrong": (405, ("该地址不支持此方法", "请查阅接口说明"), ("Method not allowed here", "See the API description")),
     "request.invalid": (400, ("请求参数有误", "请更正参数后重试"), ("The request has a fault", "Correct it and try again")),
+    "store.institution": (409, ("未指明影像所属机构", "请用 ?institution= 指明一个有权限的机构"), ("Whose images are these?", "Name one institution of yours with ?institution=")),
+    "store.broken": (400, ("上传的内容有误", "请检查后重新上传未存入的影像"), ("The body has a fault", "Correct it and send again what was not stored")),
+    "store.too_large": (413, ("上传的内容过大", "请分批上传"), ("The body is too large", "Send it in several requests")),
+    "store.media": (415, ("不支持所上传的格式", '请上传 multipart/related; type="application/dicom"'), ("No such upload format", 'Send multipart/related; type="application/dicom"')),
+    "store.silent": (408, ("上传中断", "请检查网络后重新上传"), ("The upload fell silent", "Check the network and send again")),
+    "range.beyond": (416, ("请求的范围超出内容", "请更正范围后重试"), ("The range lies beyond the content", "Correct it and try again")),
     "media.unsupported": (406, ("不支持所请求的格式", "请改用所列格式之一"), ("No such representation", "Ask for one of the listed media types")),
     "image.unshowable": (422, ("该对象无法显示为图像", "可下载原始文件查看"), ("This object cannot be shown as an image", "Download the file instead")),
     "server.fault": (500, ("服务内部错误", "请稍后重试, 若仍出现请联系运维"), ("Internal fault", "Try again later; if it persists tell operations")),
@@ -44,4 +50,6 @@ def problem_response(request: Request, problem: ProblemError) -> Response:
         "detail": problem.detail or words[lang]["action"], "words": words, **problem.extra,
     }  # fmt: skip
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 416:
+        headers["Content-Range"] = f"bytes */{problem.extra['size']}"  # RFC 9110 15.5.17
     return Response(orjson.dumps(body), status, headers, "application/problem+json")

@@ -2,73 +2,127 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass, field
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, Depends
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dicom_node.query.keys import BY_KEYWORD, BY_TAG, Level, up_to
 from dicom_node.query.matching import QueryError
 from dicom_node.query.search import MAX_ROWS, dicom_json, search
+from dicom_node.web import native_xml
+from dicom_node.web import negotiation as n
 from dicom_node.web.context import Context, context
 from dicom_node.web.gate import WEB
 from dicom_node.web.problems import ProblemError
 
 router = APIRouter(tags=["QIDO-RS"])
 Here = Annotated[Context, Depends(context)]
-_CONTROL = {"limit", "offset", "includefield", "fuzzymatching", "orderby"}
-DICOM_JSON = "application/dicom+json"
+_CONTROL = {"accept", "charset"}  # read by the negotiation
+USUAL_LIMIT = 1000  # rows when the client names no limit
+# PS3.18 8.3.4.2, 8.3.4.4: the words of the standard
+NOT_FUZZY = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+MORE = "There are additional results that can be requested"
 
 
-def _parameters(request: Request) -> tuple[dict[str, str], int, int, list[str]]:
-    """(matching keys, limit, offset, includefield) of the query string; ProblemError 400 names what is wrong."""
-    query: dict[str, str] = {}
-    include: list[str] = []
-    limit, offset = 1000, 0
+@dataclass
+class _Search:
+    """What a query string asks for."""
+
+    query: dict[str, str] = field(default_factory=dict)
+    include: list[str] = field(default_factory=list)
+    limit: int = USUAL_LIMIT
+    offset: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def _whole_number(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and len(value) < 16):
+        raise ProblemError("request.invalid", f"{name}: a whole number is needed")
+    return int(value)
+
+
+def _parameters(request: Request) -> _Search:
+    """The query string taken apart; ProblemError 400 names what is wrong."""
+    found = _Search()
     for name, value in request.query_params.multi_items():
-        if name in {"limit", "offset"}:
-            if not value.isdecimal():
-                raise ProblemError("request.invalid", f"{name}: a whole number is needed")
-            limit, offset = (int(value), offset) if name == "limit" else (limit, int(value))
+        if name == "limit":
+            found.limit = _whole_number(name, value)
+        elif name == "offset":
+            found.offset = _whole_number(name, value)
         elif name == "includefield":
-            include += value.split(",")
+            found.include += [_field(part.strip()) for part in value.split(",") if part.strip()]
+        elif name == "fuzzymatching":
+            if value.lower() not in {"true", "false"}:
+                raise ProblemError("request.invalid", "fuzzymatching: true or false")
+            found.warnings += [NOT_FUZZY] if value.lower() == "true" and NOT_FUZZY not in found.warnings else []
         elif name not in _CONTROL:
             key = BY_TAG.get(name.upper()) or BY_KEYWORD.get(name)
             if key is None:
-                raise ProblemError("request.invalid", f"{name}: not a key that can be matched")
+                raise ProblemError("request.invalid", f"{name[:64]}: not a key that can be matched")
             asked = value.replace(",", "\\") if key.kind == "uid" else value
-            query[key.keyword] = query[key.keyword] + "\\" + asked if key.keyword in query else asked
-    return query, min(limit, MAX_ROWS), offset, include
+            found.query[key.keyword] = found.query[key.keyword] + "\\" + asked if key.keyword in found.query else asked
+    return found
+
+
+def _field(name: str) -> str:
+    """An attribute of `includefield`: `all`, a keyword or eight hexadecimal digits."""
+    if name == "all" or tag_for_keyword(name) is not None:
+        return name
+    if len(name) == 8 and all(c in "0123456789abcdefABCDEF" for c in name):
+        return name.upper()
+    raise ProblemError("request.invalid", f"includefield: {name[:64]} is no attribute")
 
 
 def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]) -> Response:
-    query, limit, offset, include = _parameters(request)
+    form = n.choose(request, n.DICOM_JSON, n.DICOM_XML)
+    asked = _parameters(request)
+    query, include, limit = asked.query, asked.include, min(asked.limit, MAX_ROWS)
     for keyword, value in fixed.items():
         if "\\" in value or "*" in value:
             raise ProblemError("image.unknown")
         query[keyword] = value
     everything = "all" in include
-    extra = [name for name in include if name not in BY_KEYWORD and name.upper() not in BY_TAG and name != "all"]
+    here_known = {name for key in up_to(level) for name in (key.keyword, key.tag)}
+    extra = [name for name in include if name not in here_known and name != "all"]
+    if extra and level != "instance":
+        asked.warnings.append("Not returned at this level: " + ", ".join(extra)[:200])
     headers = level == "instance" and (everything or bool(extra))
     columns = ("s.institution AS hub_institution", *(("i.header AS hub_header",) if headers else ()))
     try:
-        rows = search(here.node.database, level, query, here.reader.scope, limit=limit, offset=offset, columns=columns)
+        rows = search(here.node.database, level, query, here.reader.scope, limit=limit + 1, offset=asked.offset, columns=columns)
     except QueryError as error:
         raise ProblemError("request.invalid", str(error)) from error
+    if len(rows) > limit and (limit < asked.limit or "limit" not in request.query_params):
+        asked.warnings.append(MORE)  # the node's own limit cut them off, not the client's
     base = here.base_url
-    answers = [_one(row, level, base, extra, everything=everything) for row in rows]
-    return Response(orjson.dumps(answers), media_type=DICOM_JSON)
+    answers = [_one(row, level, base, extra, everything=everything) for row in rows[:limit]]
+    sent = {"Warning": ", ".join(f'299 {urlsplit(base).netloc} "{words}"' for words in asked.warnings)} if asked.warnings else {}
+    return _send(answers, form, sent)
+
+
+def _send(answers: list[dict[str, Any]], form: str, headers: dict[str, str]) -> Response:
+    headers |= {"Cache-Control": "private, no-store", "Vary": "Accept"}
+    if form == n.DICOM_JSON:
+        return Response(orjson.dumps(answers), 200, headers, form)
+    mark = uuid.uuid4().hex
+    parts = [f"--{mark}\r\nContent-Type: {form}\r\n\r\n".encode() + native_xml.encode(one) + b"\r\n" for one in answers]
+    return Response(b"".join(parts) + n.last_mark(mark), 200, headers, n.content_type(form, mark))
 
 
 def _one(row: dict[str, Any], level: Level, base: str, extra: list[str], *, everything: bool) -> dict[str, Any]:
     answer = dicom_json(row, up_to(level))
     if "hub_header" in row:
-        whole = orjson.loads(row["hub_header"])
+        url = f"{base}/studies/{row['StudyInstanceUID']}/series/{row['SeriesInstanceUID']}/instances/{row['SOPInstanceUID']}"
+        whole = orjson.loads(row["hub_header"].replace('"BulkDataURI":"bulk/', f'"BulkDataURI":"{url}/bulkdata/'))
         for tag, element in whole.items():
-            wanted = everything or tag in extra or keyword_for_tag(tag) in extra
+            wanted = everything or tag in extra or keyword_for_tag(int(tag, 16)) in extra
             if wanted and tag not in answer and "BulkDataURI" not in element:
                 answer[tag] = element
     url = f"{base}/studies/{row['StudyInstanceUID']}"

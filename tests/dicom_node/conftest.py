@@ -9,5 +9,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from retrieving import house
 from running_node import key, node, own_node
+from stowing import stowed
 
-__all__ = ["house", "key", "node", "own_node"]
+__all__ = ["house", "key", "node", "own_node", "stowed"]
