@@ -21,9 +21,15 @@ class Settings(BaseModel):
     dicom_host: str = Field("0.0.0.0", description="address the DICOM port listens on")
     http_port: int = Field(8042, ge=1, le=65535)
     aet: str = Field("HUB", min_length=1, max_length=16, description="called AE title")
-    devices: Path | None = Field(None, description="JSON list of {aet, institution, may, addresses?}; default <data>/devices.json")
+    devices: Path | None = Field(
+        None, description="JSON list of {aet, institution, may, addresses?, host?, port?}; default <data>/devices.json"
+    )
     ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
     annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
+    worklist_files: Path | None = Field(None, description="folder of DICOM worklist files (*.wl), a subfolder per institution code")
+    commitment_pause: float = Field(
+        5.0, gt=0, description="seconds until a report of storage commitment that was not taken is tried again; doubles up to 15 minutes"
+    )
     quiet_seconds: float = Field(3.0, gt=0, description="a series without a new image for so long is quiet")
     network_timeout: float = Field(60.0, gt=0, description="seconds of silence before an association is ended")
     maximum_associations: int = Field(300, ge=1)

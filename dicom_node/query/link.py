@@ -15,6 +15,8 @@ from dicom_node import logs
 
 log = logs.get(__name__)
 SOCKET_NAME = "find.sock"
+LONGEST_QUESTION = 64 << 20
+"""Bytes; a performed step may name tens of thousands of images."""
 Answerer = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a question, gives its answer; chosen by the question's `ask`."""
 
@@ -44,7 +46,7 @@ class _Handler(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        line = self.rfile.readline(4 << 20)
+        line = self.rfile.readline(LONGEST_QUESTION)
         try:
             question = orjson.loads(line)
             answer = self.server.answerers[question["ask"]](question)

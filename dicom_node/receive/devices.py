@@ -28,6 +28,11 @@ class Device(BaseModel):
     host: str | None = Field(None, description="where the node opens associations to: C-MOVE, storage commitment")
     port: int | None = Field(None, ge=1, le=65535)
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the node can open an association to it."""
+        return self.host is not None and self.port is not None
+
     def at(self, address: str) -> bool:
         """Whether the device may connect from `address`."""
         if not self.addresses:
@@ -54,6 +59,13 @@ class Devices:
             self._refresh()
             known = self._by_title.get(aet.strip(), [])
         return next((device for device in known if device.at(address)), None)
+
+    def of(self, institution: str, aet: str) -> Device | None:
+        """The device `aet` of `institution`, at whatever address: to open an association to it."""
+        with self._lock:
+            self._refresh()
+            known = self._by_title.get(aet.strip(), [])
+        return next((device for device in known if device.institution == institution), None)
 
     def _refresh(self) -> None:
         try:

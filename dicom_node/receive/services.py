@@ -13,20 +13,38 @@ from pynetdicom import evt
 from pynetdicom.service_class import ServiceClass
 from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
 
+from dicom_node.receive.commitment import COMMITMENT, on_action
 from dicom_node.receive.devices import Verb
 from dicom_node.receive.find import FIND_MODELS, on_find
+from dicom_node.receive.mpps import MPPS, on_create, on_set
 from dicom_node.receive.slow_store import on_store
+from dicom_node.receive.worklist import WORKLIST, on_worklist
 
 VERIFICATION = "1.2.840.10008.1.1"
 _STORAGE = {str(uid) for uid in _STORAGE_CLASSES.values()}
 
 _FIND: Verb = "find"
-RIGHTS: dict[str, Verb] = {VERIFICATION: "echo", **dict.fromkeys(FIND_MODELS, _FIND)}
+RIGHTS: dict[str, Verb] = {
+    VERIFICATION: "echo",
+    **dict.fromkeys(FIND_MODELS, _FIND),
+    WORKLIST: "worklist",
+    MPPS: "mpps",
+    COMMITMENT: "commit",
+}
 """SOP class UID of a service other than storage → the right it needs."""
+
+
+def _on_find(event: Any) -> Any:
+    """EVT_C_FIND: each information model has its own answerer."""
+    return (on_worklist if str(event.request.AffectedSOPClassUID) == WORKLIST else on_find)(event)
+
 
 HANDLERS: tuple[tuple[evt.EventType, Callable[[Any], Any]], ...] = (
     (evt.EVT_C_STORE, on_store),
-    (evt.EVT_C_FIND, on_find),
+    (evt.EVT_C_FIND, _on_find),
+    (evt.EVT_N_CREATE, on_create),
+    (evt.EVT_N_SET, on_set),
+    (evt.EVT_N_ACTION, on_action),
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from modalities import hospitals
 from running_node import key, node, own_node
 
-__all__ = ["key", "node", "own_node"]
+__all__ = ["hospitals", "key", "node", "own_node"]
