@@ -124,6 +124,8 @@ class NodeAssociation(Association):
         self.receiver = receiver
         self.device: Device | None = None
         self.commitments: list[int] = []  # requests accepted by the message in hand
+        self.served = 0  # requests so far
+        self.sending_report = False
         self._reports: deque[tuple[int, Dataset, Answered]] = deque()
         self._awaited: dict[int, Answered] = {}
         super().__init__(receiver.ae, MODE_ACCEPTOR)
@@ -146,6 +148,7 @@ class NodeAssociation(Association):
 
     def after_store(self) -> None:
         """A journal that could not be synced needs a fresh process."""
+        self.served += 1
         if self.receiver.store.journal.broken:
             self.receiver.give_up()
 
@@ -161,6 +164,7 @@ class NodeAssociation(Association):
         if isinstance(msg, N_EVENT_REPORT) and msg.MessageIDBeingRespondedTo is not None:
             self._answered(msg)
             return
+        self.served += 1
         super()._serve_request(msg, context_id)
         if isinstance(msg, N_ACTION) and self.commitments:  # only now: the report must not overtake the answer
             self.receiver.reporter.asked(self, self.commitments)
@@ -188,7 +192,11 @@ class NodeAssociation(Association):
             request.EventTypeID = event_type
             request.EventInformation = BytesIO(encode(information, syntax.is_implicit_VR, syntax.is_little_endian) or b"")
             self._awaited[request.MessageID] = answered
-            self.dimse.send_msg(request, context.context_id)
+            self.sending_report = True
+            try:
+                self.dimse.send_msg(request, context.context_id)
+            finally:
+                self.sending_report = False
 
     def _answered(self, response: Any) -> None:
         answered = self._awaited.get(response.MessageIDBeingRespondedTo)

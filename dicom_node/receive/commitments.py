@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ CREATE INDEX IF NOT EXISTS request_due ON request (due) WHERE ended_at IS NULL;
 LONGEST_PAUSE = 900.0
 GIVE_UP_AFTER = 7 * 86400.0
 """Seconds: the longest pause between two tries, and how long a report is tried at all."""
+KEPT_DAYS = 90
+"""How long an ended request is remembered, so that it can be told again."""
 Reference = tuple[str, str]
 """SOP class UID and SOP instance UID."""
 
@@ -53,6 +55,8 @@ class Commitments:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.executescript(_CREATE)
+        old = (datetime.now(UTC) - timedelta(days=KEPT_DAYS)).isoformat(timespec="milliseconds")
+        self._connection.execute("DELETE FROM request WHERE ended_at < ?", (old,))
         # a start is a new chance for every peer
         self._connection.execute("UPDATE request SET due = ? WHERE ended_at IS NULL", (time.time(),))
 

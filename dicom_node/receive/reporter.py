@@ -46,7 +46,7 @@ class Reporter:
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._busy: set[Owner] = set()
-        self._open: dict[int, NodeAssociation] = {}
+        self._open: dict[int, tuple[NodeAssociation, int]] = {}  # request → its association, and how much that had served
 
     def start(self) -> None:
         """Begin; what an earlier run owes is tried first."""
@@ -55,8 +55,8 @@ class Reporter:
     def asked(self, assoc: NodeAssociation, numbers: Iterable[int]) -> None:
         """Requests whose N-ACTION was answered on `assoc`: their reports may follow there."""
         with self._lock:
-            self._open = {number: open_ for number, open_ in self._open.items() if open_.is_established}
-            self._open.update(dict.fromkeys(numbers, assoc))
+            self._open = {number: known for number, known in self._open.items() if known[0].is_established}
+            self._open.update(dict.fromkeys(numbers, (assoc, assoc.served)))
         self._wake.set()
 
     def _run(self) -> None:
@@ -131,14 +131,14 @@ class Reporter:
         """Deliver on the association that asked, soon after; to a device without an address, on any on which it asked."""
         device = self._receiver.devices.of(request.institution, request.aet)
         with self._lock:
-            assoc = self._open.get(request.id)
-            if device is not None and not device.reachable:
-                mine = (one for one in self._open.values() if one.device == device and one.is_established)
-                assoc = assoc if assoc is not None and assoc.is_established else next(mine, None)
+            assoc, served = self._open.get(request.id, (None, 0))
+            if device is not None and not device.reachable and (assoc is None or not assoc.is_established):
+                assoc = next((one for one, _ in self._open.values() if one.device == device and one.is_established), None)
         if device is None or assoc is None or not assoc.is_established:
             return False
         age = (datetime.now(UTC) - request.asked_at).total_seconds()
-        if device.reachable and age > SAME_ASSOCIATION_SECONDS:
+        # a device that goes on with other things does not wait for the report here, and may not understand it in between
+        if device.reachable and (age > SAME_ASSOCIATION_SECONDS or assoc.served != served):
             return False
         answered = assoc.report(event_type, report)
         deadline = time.monotonic() + ANSWER_SECONDS

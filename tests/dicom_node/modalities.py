@@ -54,7 +54,13 @@ def hospitals(tmp_path_factory: pytest.TempPathFactory, key: Ed25519PrivateKey) 
     (files / "H01").mkdir(parents=True)
     (files / "H02").mkdir()
     (files / "H03").mkdir()
-    running = hospital_node(folder / "node", key, NODE_WORKLIST_FILES=str(files)).start()
+    standing = {
+        "institution": "H01", "accession": "STANDING", "patient": {"id": "P-STANDING", "name": "SUN^HE=孙^禾"}, "study_uid": "2.25.4711",
+        "requested_procedure": {"id": "1"}, "step": {"id": "1", "modality": "US", "start": "2026-11-26T08:00:00"},
+    }  # fmt: skip
+    (folder / "annotations.json").write_text(json.dumps({"worklist": {"one": standing}}))
+    settings = {"NODE_WORKLIST_FILES": str(files), "NODE_ANNOTATIONS": str(folder / "annotations.json")}
+    running = hospital_node(folder / "node", key, **settings).start()
     yield running
     assert running.stop() == 0
 

@@ -94,6 +94,19 @@ def test_association_closed_at_once_is_answered_on_one_of_the_nodes_own(hospital
     assert len(listener.reports) == 1, "a report that was taken is not sent again"
 
 
+def test_a_device_that_goes_on_storing_is_not_disturbed(hospitals: RunningNode, listener: Listener) -> None:
+    first, more, transaction = images(1), images(40), uid()
+    store(hospitals, "MR_A", *first)
+    with association(hospitals, "MR_A", COMMITMENT, CT) as assoc:
+        assert assoc.send_n_action(request_of(transaction, references(first)), 1, COMMITMENT, WELL_KNOWN)[0].Status == 0
+        for ds in more:
+            ds.file_meta = Dataset()
+            ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+            assert assoc.send_c_store(ds).get("Status") == 0
+        ((event_type, report),) = listener.wait()
+    assert (event_type, report.TransactionUID) == (1, transaction)
+
+
 def test_a_missing_image_and_a_wrong_class_are_named(hospitals: RunningNode, listener: Listener) -> None:
     sent, missing = images(2), uid()
     foreign = image()

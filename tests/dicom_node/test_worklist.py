@@ -161,6 +161,11 @@ def test_a_device_without_the_right_gets_no_context(hospitals: RunningNode) -> N
     assert not refused_contexts(hospitals, "MR_A", MWL)
 
 
+def test_entries_of_the_file_of_a_node_that_stands_alone(hospitals: RunningNode) -> None:
+    assert accessions(hospitals, "MR_A", PatientID="P-STANDING") == {"STANDING"}
+    assert accessions(hospitals, "CT_B", PatientID="P-STANDING") == set()
+
+
 def test_only_what_is_to_be_done_is_offered(hospitals: RunningNode) -> None:
     accession = fresh()
     for version, state in enumerate(("scheduled", "cancelled", "started", "completed", "arrived", "discontinued"), 1):
@@ -202,6 +207,19 @@ def test_a_chinese_name_is_asked_for_in_gb18030(hospitals: RunningNode) -> None:
     accession = fresh()
     tell(hospitals, entry(accession))
     assert accessions(hospitals, "MR_A", SpecificCharacterSet="GB18030", AccessionNumber=accession, PatientName="王^小*") == {accession}
+
+
+@pytest.mark.clause("H-4")
+@pytest.mark.parametrize("declared", [[], [b"SpecificCharacterSet=ISO_IR 100"]])
+def test_a_device_that_sends_gbk_and_does_not_say_so_is_understood(hospitals: RunningNode, declared: list[bytes], tmp_path: Path) -> None:
+    accession = fresh()
+    tell(hospitals, entry(accession))
+    asked = [b"PatientName=" + "王小*".encode("gbk"), STEP.encode() + b"ScheduledProcedureStepDescription=" + "头颅*".encode("gbk")]
+    keys = [word for key in [b"AccessionNumber=" + accession.encode(), *asked, *declared] for word in (b"-k", key)]
+    command = ["findscu", "-aet", "MR_A", "-aec", "HUB", "127.0.0.1", str(hospitals.dicom_port), "-W", "-X", "-od", str(tmp_path), *keys]
+    subprocess.run(command, timeout=60, check=True, capture_output=True)
+    assert accession.encode() in (raw := (tmp_path / "rsp0001.dcm").read_bytes())
+    assert "王^小东".encode("gb18030") in raw, "answered as it was asked"
 
 
 @pytest.mark.clause("O-1")
