@@ -97,13 +97,20 @@ def test_association_closed_at_once_is_answered_on_one_of_the_nodes_own(hospital
 def test_a_device_that_goes_on_storing_is_not_disturbed(hospitals: RunningNode, listener: Listener) -> None:
     first, more, transaction = images(1), images(40), uid()
     store(hospitals, "MR_A", *first)
-    with association(hospitals, "MR_A", COMMITMENT, CT) as assoc:
+    in_between = []
+
+    def on_report(event: evt.Event) -> tuple[int, None]:
+        in_between.append(event.event_type)
+        return 0, None
+
+    with association(hospitals, "MR_A", COMMITMENT, CT, handlers=[(evt.EVT_N_EVENT_REPORT, on_report)]) as assoc:
         assert assoc.send_n_action(request_of(transaction, references(first)), 1, COMMITMENT, WELL_KNOWN)[0].Status == 0
         for ds in more:
             ds.file_meta = Dataset()
             ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
             assert assoc.send_c_store(ds).get("Status") == 0
-        ((event_type, report),) = listener.wait()
+        ((event_type, report),) = listener.wait(seconds=10)
+    assert in_between == []
     assert (event_type, report.TransactionUID) == (1, transaction)
 
 
