@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         """Refuse a time zone the machine does not know."""
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"no such time zone: {value}") from error
         return value
 
