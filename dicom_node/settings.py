@@ -26,6 +26,10 @@ class Settings(BaseModel):
     )
     ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
     annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
+    worklist_files: Path | None = Field(None, description="folder of DICOM worklist files (*.wl), a subfolder per institution code")
+    commitment_pause: float = Field(
+        5.0, gt=0, description="seconds until a report of storage commitment that was not taken is tried again; doubles up to 15 minutes"
+    )
     quiet_seconds: float = Field(3.0, gt=0, description="a series without a new image for so long is quiet")
     network_timeout: float = Field(60.0, gt=0, description="seconds of silence before an association is ended")
     maximum_associations: int = Field(300, ge=1)

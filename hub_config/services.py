@@ -233,5 +233,8 @@ def _mart(plan: Plan) -> Process:
 
 
 def _followers(plan: Plan) -> Process:
-    environment = _follower_environment(plan, "followers") | {"FOLLOWERS_DATA": str(plan.data / "followers")}
+    environment = _follower_environment(plan, "followers") | {
+        "FOLLOWERS_DATA": str(plan.data / "followers"),
+        "FOLLOWERS_TIMEZONE": plan.settings.hub_timezone,
+    }
     return Process("followers", _python("pipelines.followers"), environment)

@@ -4,7 +4,8 @@
     python -m pipelines.followers status              print place and rows set aside, as JSON
     python -m pipelines.followers rebuild <follower>  read the feed again from its first row (while the process is stopped)
 
-Settings by environment: `FOLLOWERS_DATA`, `RIS_URL`, `IMAGES_URL`, `SERVICE_NAME`, `SERVICE_SECRET_FILE`.
+Settings by environment: `FOLLOWERS_DATA`, `RIS_URL`, `IMAGES_URL`, `SERVICE_NAME`, `SERVICE_SECRET_FILE`,
+`FOLLOWERS_TIMEZONE` (Asia/Shanghai; local time of the worklist).
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import threading
 import time
 from pathlib import Path
 from typing import IO
+from zoneinfo import ZoneInfo
 
 import httpx
 import structlog
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dicom_node.client import NodeClient
@@ -50,6 +52,17 @@ class Settings(BaseSettings):
     images_url: str = Field(pattern=r"^https?://")
     service_name: str = Field(min_length=1)
     service_secret_file: Path
+    followers_timezone: str = "Asia/Shanghai"
+
+    @field_validator("followers_timezone")
+    @classmethod
+    def known_timezone(cls, value: str) -> str:
+        """Refuse a time zone the machine does not know."""
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"no such time zone: {value}") from error
+        return value
 
 
 def log_json_lines() -> None:
@@ -90,7 +103,7 @@ def make_followers(settings: Settings, cursors: SqliteCursors) -> list[Follower]
 
     return [
         Linking(linking_node.changes, cursors, linking_ris, alive=ris_alive),
-        Annotations(notes_ris.feed, cursors, notes_node, alive=node_alive),
+        Annotations(notes_ris.feed, cursors, notes_node, zone=ZoneInfo(settings.followers_timezone), alive=node_alive),
         Access(access_node.changes, cursors, access_ris, alive=ris_alive),
     ]
 

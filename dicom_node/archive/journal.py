@@ -66,6 +66,11 @@ class JournalWriter:
             os.fsync(self._fd)
         return end
 
+    @property
+    def end(self) -> int:
+        """Arrival number of the next entry."""
+        return self._end
+
     def append(self, entry: Entry) -> None:
         """Write `entry` and return when it is on disk. OSError: it is not in the journal."""
         line = orjson.dumps(asdict(entry)) + b"\n"

@@ -16,10 +16,14 @@ from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
+from dicom_node.query.commitment import answer_commitment
 from dicom_node.query.find import answer_find
 from dicom_node.query.retrieve import Openings, answer_retrieve
 from dicom_node.settings import Settings
 from dicom_node.web.app import Node, make_app
+from dicom_node.worklist.entries import Entries
+from dicom_node.worklist.find import answer_worklist
+from dicom_node.worklist.steps import Steps
 
 log = logs.get(__name__)
 PAUSE = 0.1  # seconds between looks at the journal
@@ -28,9 +32,10 @@ PAUSE = 0.1  # seconds between looks at the journal
 class Follower:
     """The thread that brings index and feed up to the journal."""
 
-    def __init__(self, settings: Settings, database: Database, feed: Feed, archive: Archive) -> None:
+    def __init__(self, settings: Settings, database: Database, feed: Feed, archive: Archive, steps: Steps) -> None:
         self._writer = IndexWriter(database, journal_file(settings), archive)
         self._publisher = Publisher(database, feed, settings.quiet_seconds)
+        self._steps = steps
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self.beat = time.monotonic()
@@ -50,6 +55,7 @@ class Follower:
                 count = self._writer.step()
                 self._publisher.step(self._writer.cursor)
                 self._publisher.report_quiet()
+                self._steps.tell()
                 self.beat = time.monotonic()
                 if count == 0:
                     self._stop.wait(PAUSE)
@@ -104,11 +110,16 @@ def run(settings: Settings, run_folder: Path) -> None:
     database = open_index(settings, archive)
     feed = Feed(settings.data / "feed.sqlite")
     annotations = Annotations(settings.data / "annotations.sqlite", settings.annotations)
-    follower = Follower(settings, database, feed, archive)
+    steps = Steps(settings.data / "mpps.sqlite", feed)
+    entries = Entries(annotations, settings.worklist_files)
+    follower = Follower(settings, database, feed, archive, steps)
     openings = Openings(feed)
     answerers: dict[str, link.Answerer] = {
         "find": lambda question: answer_find(database, question),
         "retrieve": lambda question: answer_retrieve(database, openings, question),
+        "worklist": lambda question: answer_worklist(entries, question),
+        "mpps": steps.answer,
+        "commitment": lambda question: answer_commitment(database, archive, question),
     }
     link.serve(run_folder, answerers)
     follower.start()

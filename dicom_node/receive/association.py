@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pynetdicom.association
+from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_STORE, N_ACTION, N_EVENT_REPORT
+from pynetdicom.dsutils import encode
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass
 
 from dicom_node import logs
+from dicom_node.receive.commitment import COMMITMENT, WELL_KNOWN
 from dicom_node.receive.devices import Device
 from dicom_node.receive.lane import FastDUL
 from dicom_node.receive.recoding import NATIVE
-from dicom_node.receive.services import SERVERS, verb_of
+from dicom_node.receive.services import server_of, verb_of
 from dicom_node.receive.store import Reception, Sender
 
 if TYPE_CHECKING:
@@ -49,6 +55,7 @@ class _Clock:
         if seconds == 0.001 and isinstance(thread, NodeAssociation):
             thread.wake.wait(0.5)
             thread.wake.clear()
+            thread.send_reports()
         else:
             time.sleep(seconds)
 
@@ -122,6 +129,14 @@ def supported(
     return contexts
 
 
+@dataclass(slots=True)
+class Answered:
+    """What the peer says to a report; `status` None: nothing."""
+
+    status: int | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+
 class NodeAssociation(Association):
     """An accepted association with its device."""
 
@@ -132,6 +147,11 @@ class NodeAssociation(Association):
         self.extended: dict[str, bytes] = {}
         """SOP class UID → its accepted application information."""
         self.retrieving = False
+        self.commitments: list[int] = []  # requests accepted by the message in hand
+        self.served = 0  # requests so far
+        self.sending_report = False
+        self._reports: deque[tuple[int, Dataset, Answered]] = deque()
+        self._awaited: dict[int, Answered] = {}
         super().__init__(receiver.ae, MODE_ACCEPTOR)
         self.acse = GuardedACSE(self)
         self.dul: FastDUL = FastDUL(self)
@@ -152,6 +172,7 @@ class NodeAssociation(Association):
 
     def after_store(self) -> None:
         """A journal that could not be synced needs a fresh process."""
+        self.served += 1
         if self.receiver.store.journal.broken:
             self.receiver.give_up()
 
@@ -164,11 +185,16 @@ class NodeAssociation(Association):
             self._is_paused = False
             self.after_store()
             return
-        if type(msg) in SERVERS and msg.is_valid_request and context is not None:
+        if isinstance(msg, N_EVENT_REPORT) and msg.MessageIDBeingRespondedTo is not None:
+            self._answered(msg)
+            return
+        self.served += 1
+        server = server_of(msg, context)
+        if server is not None and msg.is_valid_request and context is not None:
             self.dimse.cancel_req.clear()
             self._is_paused = self.retrieving = True
             try:
-                SERVERS[type(msg)](self, msg, context)
+                server(self, msg, context)
             except Exception:
                 log.exception("service.failed", aet=self.device_aet)
                 self.abort()
@@ -178,6 +204,43 @@ class NodeAssociation(Association):
                 self.dul._idle_timer.restart()  # noqa: SLF001 - the peer was silent because it was served
             return
         super()._serve_request(msg, context_id)
+        if isinstance(msg, N_ACTION) and self.commitments:  # only now: the report must not overtake the answer
+            self.receiver.reporter.asked(self, self.commitments)
+            self.commitments = []
+
+    def report(self, event_type: int, information: Dataset) -> Answered:
+        """Have this association's own thread send an N-EVENT-REPORT between two messages; from any thread."""
+        answered = Answered()
+        self._reports.append((event_type, information, answered))
+        self.wake.set()
+        return answered
+
+    def send_reports(self) -> None:
+        """Send what waits; in the association's thread."""
+        while self._reports and self.is_established:
+            event_type, information, answered = self._reports.popleft()
+            context = next((c for c in self.accepted_contexts if c.abstract_syntax == COMMITMENT), None)
+            if context is None or context.context_id is None:
+                answered.done.set()
+                continue
+            syntax = context.transfer_syntax[0]
+            request = N_EVENT_REPORT()
+            request.MessageID = len(self._awaited) % 65535 + 1
+            request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = COMMITMENT, WELL_KNOWN
+            request.EventTypeID = event_type
+            request.EventInformation = BytesIO(encode(information, syntax.is_implicit_VR, syntax.is_little_endian) or b"")
+            self._awaited[request.MessageID] = answered
+            self.sending_report = True
+            try:
+                self.dimse.send_msg(request, context.context_id)
+            finally:
+                self.sending_report = False
+
+    def _answered(self, response: Any) -> None:
+        answered = self._awaited.get(response.MessageIDBeingRespondedTo)
+        if answered is not None:
+            answered.status = response.Status
+            answered.done.set()
 
 
 def install_clock() -> None:

@@ -28,6 +28,11 @@ class Device(BaseModel):
     host: str | None = Field(None, description="where the node opens associations to: C-MOVE, storage commitment")
     port: int | None = Field(None, ge=1, le=65535)
 
+    @property
+    def reachable(self) -> bool:
+        """Whether the node can open an association to it."""
+        return self.host is not None and self.port is not None
+
     def at(self, address: str) -> bool:
         """Whether the device may connect from `address`."""
         if not self.addresses:
@@ -55,12 +60,17 @@ class Devices:
             known = self._by_title.get(aet.strip(), [])
         return next((device for device in known if device.at(address)), None)
 
-    def destination(self, aet: str, institution: str) -> Device | None:
-        """The device `aet` of `institution` that the node may open associations to, if there is one."""
+    def of(self, institution: str, aet: str) -> Device | None:
+        """The device `aet` of `institution`, at whatever address it calls from."""
         with self._lock:
             self._refresh()
             known = self._by_title.get(aet.strip(), [])
-        return next((device for device in known if device.institution == institution and device.host and device.port), None)
+        return next((device for device in known if device.institution == institution), None)
+
+    def destination(self, aet: str, institution: str) -> Device | None:
+        """The device `aet` of `institution` that the node may open associations to, if there is one."""
+        device = self.of(institution, aet)
+        return device if device is not None and device.host and device.port else None
 
     def institutions(self) -> frozenset[str]:
         """Institutions that have a device."""

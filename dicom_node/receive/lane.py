@@ -136,6 +136,8 @@ class FastDUL(DULServiceProvider):
 
     def _take_store(self, sock: BufferedSocket) -> bool:
         """Receive and answer one C-STORE. False: the next PDU is something else and is still unread."""
+        if self.assoc.sending_report or self.to_provider_queue.queue:
+            return False  # an answer from here would stand between the fragments of the message that is being sent
         sock.need(6)
         if sock.buffer[sock.lo] != 4 or self.assoc.dimse.message is not None:
             return False

@@ -17,9 +17,11 @@ from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import JournalWriter
 from dicom_node.query import link
 from dicom_node.receive.association import NodeAssociation, install_clock
+from dicom_node.receive.commitments import Commitments
 from dicom_node.receive.destination import CallingAE
 from dicom_node.receive.devices import Devices
 from dicom_node.receive.handover import answer_store
+from dicom_node.receive.reporter import Reporter
 from dicom_node.receive.services import HANDLERS, VERIFICATION
 from dicom_node.receive.sockets import BufferedSocket
 from dicom_node.receive.store import Store
@@ -69,6 +71,8 @@ class Receiver:
         archive = Archive(settings.data / "files")
         archive.prepare()
         self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"))
+        self.commitments = Commitments(settings.data / "commitment.sqlite", settings.commitment_pause)
+        self.reporter = Reporter(self, self.commitments)
         self.ae = CallingAE(settings.aet)
         self.ae.maximum_pdu_size = MAXIMUM_PDU
         self.ae.maximum_associations = settings.maximum_associations
@@ -99,6 +103,7 @@ class Receiver:
             signal.signal(number, lambda *_: self._stopping.set())
         link.serve(self.run_folder, {"store": lambda question: answer_store(self, question)}, name=link.STORE_SOCKET)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+        self.reporter.start()
         log.info("receive.ready", port=self.settings.dicom_port, aet=self.settings.aet)
         self._stopping.wait()
         server.socket.shutdown(socket.SHUT_RD)

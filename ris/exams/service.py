@@ -24,15 +24,19 @@ from ris.reports.reading import summary_of
 
 
 def next_accession(session: Session, institution: str, zone: ZoneInfo) -> str:
-    """Return the next accession number of an institution and day: `H01-20261123-0001`, no gap, no clash."""
-    name = f"{institution}-{now().astimezone(zone):%Y%m%d}"
+    """Return the next accession number of an institution and day: `H01-261123-0001`, no gap, no clash.
+
+    At most 16 characters (SH, PS3.5 6.2): a device would cut a longer one, and its images would not find their exam.
+    """
+    day = f"{now().astimezone(zone):%y%m%d}"
+    name = f"{institution}-{day}"
     series = session.get(NumberSeries, name, with_for_update=True)
     if series is None:
         series = NumberSeries(name=name, last=0)
         session.add(series)
     series.last += 1
     session.flush()
-    return f"{name}-{series.last:04d}"
+    return f"{institution[:4]}-{day}-{series.last:04d}"
 
 
 def order_to_book(session: Session, scope: Scope, order: int) -> Order:

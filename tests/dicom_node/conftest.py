@@ -7,8 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from modalities import hospitals
 from retrieving import house
 from running_node import key, node, own_node
 from stowing import stowed
 
-__all__ = ["house", "key", "node", "own_node", "stowed"]
+__all__ = ["hospitals", "house", "key", "node", "own_node", "stowed"]

@@ -118,7 +118,7 @@ def test_a_program_gets_only_its_own_settings(hub: RunningHub) -> None:
         "pages": ("PAGES_", "RIS_URL", "IMAGES_URL", "MART_URL", "OPENBLAS_NUM_THREADS"),
         "zygote": ("PAGES_", "RIS_URL", "IMAGES_URL", "MART_URL", "OPENBLAS_NUM_THREADS"),
         "mart": ("MART_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
-        "followers": ("FOLLOWERS_DATA", "RIS_URL", "IMAGES_URL", "SERVICE_"),
+        "followers": ("FOLLOWERS_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
     }
     pids = hub.pids()
     for program, prefixes in own.items():
