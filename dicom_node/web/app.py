@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from dicom_node import logs
-from dicom_node.web import qido, viewing, wado
+from dicom_node.web import metrics, qido, status, viewing, wado
 from dicom_node.web.context import Node
 from dicom_node.web.gate import PREFIX, Gate
 from dicom_node.web.problems import ProblemError, problem_response
@@ -36,7 +36,7 @@ def make_app(node: Node) -> FastAPI:
     def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
 
-    for part in (qido, wado, viewing):
+    for part in (qido, wado, viewing, metrics, status):
         app.include_router(part.router)
 
     @app.exception_handler(ProblemError)

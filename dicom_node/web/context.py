@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
@@ -17,6 +19,9 @@ from dicom_node.web.gate import WEB
 from dicom_node.web.library import Library
 from dicom_node.web.tickets import Reader
 
+if TYPE_CHECKING:
+    from dicom_node.index.process import Follower
+
 
 @dataclass
 class Node:
@@ -28,6 +33,8 @@ class Node:
     feed: Feed
     annotations: Annotations
     alive: Callable[[], bool]
+    follower: Follower
+    run_folder: Path
     library: Library = field(init=False)
     pool: ThreadPoolExecutor = field(init=False)
 

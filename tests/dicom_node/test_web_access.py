@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from rawscu import EXPLICIT, RawSCU
 from running_node import CT, RunningNode, encoded, image
 
-from dicom_node.web import qido, viewing, wado
+from dicom_node.web import metrics, qido, status, viewing, wado
 from dicom_node.web.gate import PERMISSIONS, PREFIX, PUBLIC
 
 pytestmark = pytest.mark.clause("S-9", "S-8")
@@ -32,7 +32,7 @@ class Place:
     def url(self, path: str) -> str:
         ds = self.ds
         values = {"study": ds.StudyInstanceUID, "series": ds.SeriesInstanceUID, "instance": ds.SOPInstanceUID, "frames": "1",
-                  "tag": "7FE00010", "table": "grants"}  # fmt: skip
+                  "tag": "7FE00010", "table": "grants", "arrival": "0"}  # fmt: skip
         return path.removeprefix(PREFIX).format(**values)
 
 
@@ -55,7 +55,7 @@ def call(node: RunningNode, method: str, url: str, ticket: str | None, **headers
 
 
 def test_every_route_of_the_application_is_in_the_table() -> None:
-    routes = {(m, r.path) for part in (qido, wado, viewing) for r in part.router.routes if isinstance(r, APIRoute) for m in r.methods}
+    routes = {(m, r.path) for part in (qido, wado, viewing, metrics, status) for r in part.router.routes if isinstance(r, APIRoute) for m in r.methods}
     assert routes == set(CLOSED)
 
 
