@@ -14,7 +14,7 @@ from pynetdicom import AE, _config
 from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAssociationServer
 
 from dicom_node import logs
-from dicom_node.archive.files import Archive
+from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID, Archive
 from dicom_node.archive.journal import JournalWriter
 from dicom_node.receive.association import NodeAssociation, install_clock
 from dicom_node.receive.counters import PERIOD, Counters, Refusal, publish
@@ -102,6 +102,8 @@ class Receiver:
         archive.prepare()
         self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"), self.counters)
         self.ae = AE(settings.aet)
+        self.ae.implementation_class_uid = IMPLEMENTATION_UID.decode()
+        self.ae.implementation_version_name = IMPLEMENTATION_NAME.decode()
         self.ae.maximum_pdu_size = MAXIMUM_PDU
         self.ae.maximum_associations = 1_000_000  # `admit` counts; pynetdicom would count strangers' bare connections as well
         self.ae.network_timeout = settings.network_timeout

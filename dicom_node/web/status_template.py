@@ -21,7 +21,7 @@ dl div { background: #fff; border-radius: 8px; padding: 8px 12px }
 dt { color: #5b6775; font-size: 13px } dd { margin: 0; font-size: 17px; font-variant-numeric: tabular-nums }
 .table { background: #fff; border-radius: 8px; overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: 7px 12px; border-bottom: 1px solid #e5e9ee; vertical-align: top }
+th, td { text-align: left; padding: 7px 12px; border-bottom: 1px solid #e5e9ee; vertical-align: middle }
 th { font-weight: 600; color: #4a5563; font-size: 13px; white-space: nowrap }
 tr:last-child td { border-bottom: 0 }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }

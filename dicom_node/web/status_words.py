@@ -34,7 +34,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "failed": ("存储失败", "Failed stores"),
     "unlisted": ("已不在清单中", "no longer listed"),
     "bound": ("绑定证书", "certificate"),
-    "never": ("从未", "never"),
+    "never": ("启动后未联系", "not since start"),
     "quarantine": ("隔离区", "Quarantine"),
     "empty": ("隔离区为空", "Nothing is in quarantine"),
     "arrival": ("到达号", "Arrival"),
@@ -59,7 +59,10 @@ FAULTS: dict[Fault, tuple[Pair, Pair]] = {
     ),
     "behind": (
         ("索引落后: {count} 幅影像等待, 最久 {seconds} 秒", "影像已安全保存; 请检查磁盘与处理器负载"),
-        ("The index is behind: {count} images wait, the oldest for {seconds} s", "They are safe on disk; look at disk and processor load"),
+        (
+            "The index is behind; images waiting: {count}, the oldest for {seconds} s",
+            "They are safe on disk; look at disk and processor load",
+        ),
     ),
     "disk": (
         ("磁盘空间不足: 剩余 {free} ({percent} %)", "请扩容或清理; 磁盘写满后新影像将被拒绝"),
@@ -67,15 +70,15 @@ FAULTS: dict[Fault, tuple[Pair, Pair]] = {
     ),
     "quarantine": (
         ("隔离区中有 {count} 个文件", "它们已安全保存但不可见; 请查看下面的列表"),
-        ("{count} files are in quarantine", "They are kept but not shown; see the list below"),
+        ("Files in quarantine: {count}", "They are kept but not shown; see the list below"),
     ),
     "conflict": (
         ("24 小时内发现 {count} 处数据冲突", "相同标识但内容或患者不同; 请与发送机构核对"),
-        ("{count} conflicts in the last 24 hours", "Same identifiers, other content or patient; settle it with the sender"),
+        ("Conflicts in the last 24 hours: {count}", "Same identifiers, other content or patient; settle it with the sender"),
     ),
     "restarted": (
         ("进程已被重启 {count} 次", "已自动恢复; 请查看日志了解原因"),
-        ("Processes were restarted {count} times", "The node has recovered by itself; read the log for the cause"),
+        ("Restarts of processes: {count}", "The node has recovered by itself; read the log for the cause"),
     ),
     "devices": (
         ("设备清单为空或无法使用 ({reason})", "请更正设备清单文件; 在此之前设备可能被拒绝"),

@@ -91,7 +91,7 @@ AT_BORDER = {
     "A-ABORT": {CLOSED}, "A-RELEASE-RQ": {RELEASED}, "connection lost": {CLOSED}, "unknown PDU": {ABORTED},
     "garbage length": {CLOSED, ABORTED}, "second A-ASSOCIATE-RQ": {ABORTED}, "silence": {ABORTED, CLOSED},
 }  # fmt: skip
-INSIDE = dict.fromkeys(EVENTS, {CLOSED})
+INSIDE = {event: {CLOSED} for event in EVENTS}
 TABLE: dict[Callable[[RawSCU], None], dict[str, set[str]]] = {
     in_idle: AT_BORDER | {"silence": {ABORTED}},
     in_command: AT_BORDER | {"silence": {ABORTED}},

@@ -69,7 +69,7 @@ def test_counts_are_those_of_what_was_done(own_node: RunningNode) -> None:
     assert value(now, "node_associations_refused_total", reason="calling") == 2
     assert value(now, "node_instances_received_total", aet="CT_A") == sent["CT_A"] + 1
     assert value(now, "node_instances_received_total", aet="CT_B") == 1
-    kept = [p for p in (node.data / "files").rglob("*.dcm")]
+    kept = list((node.data / "files").rglob("*.dcm"))
     total = sum(value(now, "node_bytes_received_total", aet=aet) or 0 for aet in ("CT_A", "CT_B"))
     assert total == sum(p.stat().st_size for p in kept)
     statuses = {status: value(now, "node_store_answers_total", aet="CT_A", status=status) for status in ("0000", "C000", "A900")}
@@ -86,7 +86,7 @@ def test_counts_are_those_of_what_was_done(own_node: RunningNode) -> None:
     assert value(now, "node_journal_backlog") == 0
     text = node.get("/metrics", node.ticket([], ["system.operate"])).text
     assert "NOBODY" not in text  # strangers cannot make up names here
-    assert "Wang" not in text and "P1" not in text and broken not in text  # noqa: PT018
+    assert "Wang" not in text and "P1" not in text and broken not in text
     scu.close()
     other.close()
     node.wait_for(lambda: value(scrape(node), "node_associations_open", aet="CT_A") is None)
@@ -160,5 +160,3 @@ def test_labels_are_escaped() -> None:
     (family,) = text_string_to_metric_families(out.text())
     assert family.samples[0].labels == {"aet": 'a"b\\c\nd'}
     assert family.samples[0].value == 1.5
-
-

@@ -42,7 +42,9 @@ class Secured:
         ]
         (self.node.data / "devices.json").write_text(json.dumps(DEVICES + bound))
 
-    def dcmtk(self, program: str, aet: str, pair: Pair | None, *words: object, trust: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def dcmtk(
+        self, program: str, aet: str, pair: Pair | None, *words: object, trust: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         tls = ["+tla", "-ic"] if pair is None else ["+tls", pair.key, pair.cert]
         trusted = ["+cf", trust or self.ours.path] if pair is not None else []
         command = [program, *tls, *trusted, "-to", 5, "-aet", aet, "-aec", "HUB", "127.0.0.1", self.port, *words]
@@ -193,7 +195,7 @@ def test_a_record_in_pieces_and_silence_in_its_middle_hold_up_nobody(secured: Se
         raw.sendall(record[i : i + 7])
         time.sleep(0.01)
     answer = exchange(lambda: tls.read(65536))
-    assert answer[0] == 4 and b"\0\0\0\x09\x02\0\0\0\0\0" in answer  # noqa: PT018 - Status (0000,0900) success
+    assert answer[0] == 4 and b"\0\0\0\x09\x02\0\0\0\0\0" in answer
     raw.close()
 
 
@@ -245,7 +247,9 @@ def test_twenty_parallel_associations_store_over_tls(secured: Secured) -> None:
     secured.node.wait_instances(study, 100)
 
 
-@pytest.mark.parametrize("case", ["no key", "missing", "mismatch", "no pem", "unreadable ca", "no ca for bound device", "bad devices", "no port"])
+@pytest.mark.parametrize(
+    "case", ["no key", "missing", "mismatch", "no pem", "unreadable ca", "no ca for bound device", "bad devices", "no port"]
+)
 def test_a_start_that_cannot_work_says_why_in_both_languages(secured: Secured, tmp_path: Path, case: str) -> None:
     settings = {"NODE_DICOM_TLS_PORT": str(free_port()), "NODE_TLS_CERT": str(secured.server.cert), "NODE_TLS_KEY": str(secured.server.key)}
     node = RunningNode(tmp_path / "node", secured.node.key)
@@ -273,7 +277,13 @@ def test_a_start_that_cannot_work_says_why_in_both_languages(secured: Secured, t
     elif case == "no port":
         settings = {"NODE_DICOM_PORT": "0"}
     done = subprocess.run(
-        [sys.executable, "-m", "dicom_node"], cwd=ROOT, env=node.environment | settings, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-m", "dicom_node"],
+        cwd=ROOT,
+        env=node.environment | settings,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.returncode == 2, done.stderr
     assert expected in done.stderr
