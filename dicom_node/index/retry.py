@@ -57,17 +57,10 @@ def _entangled(database: Database, entry: Entry, row: dict[str, Any], arrival: i
         "AND ((arrival < ? AND reason = 'unparsable') OR (arrival > ? AND reason <> 'unparsable'))",
         [arrival, entry.sop_uid, entry.sop_uid, arrival, arrival],
     )
-    later = database.rows(
-        "SELECT 1 FROM instance WHERE arrival > ? AND study_uid = ? UNION ALL SELECT 1 FROM quarantine WHERE arrival > ? AND study_uid = ?",
-        [arrival, study, arrival, study],
-    )
-    if not same_object and not later:
-        return False
+    later = database.rows("SELECT 1 FROM instance WHERE arrival > ? AND study_uid = ?", [arrival, study])
     others = database.rows(
         "SELECT 1 FROM instance WHERE study_uid = ? AND (institution <> ? OR coalesce(patient_id, '') <> ?)",
         [study, entry.institution, row["patient_id"] or ""],
     )
-    # a study that begins with this arrival would have owned it when another institution's images came
-    first = not database.rows("SELECT 1 FROM instance WHERE study_uid = ? AND arrival < ?", [study, arrival])
-    refused = database.rows("SELECT 1 FROM quarantine WHERE arrival > ? AND study_uid = ?", [arrival, study])
-    return bool(same_object or others or (first and refused))
+    # arrivals refused since are no matter: the study's owner stays who it is
+    return bool(same_object or (later and others))

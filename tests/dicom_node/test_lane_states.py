@@ -151,6 +151,31 @@ def test_each_event_in_each_state(impatient: RunningNode, state: Callable[[RawSC
     echo(node)
 
 
+@pytest.mark.parametrize(
+    "event", ["connection lost", "unknown PDU", "garbage length", "A-ABORT", "A-RELEASE-RQ", "P-DATA", "half a request"]
+)
+def test_each_event_before_the_association(impatient: RunningNode, event: str) -> None:
+    """Sta2: who does anything but ask for an association is gone at once, threads and all, not after the time for the request."""
+    node = impatient
+    before = settled(node)
+    links = [socket.create_connection(("127.0.0.1", node.dicom_port), 10) for _ in range(5)]
+    time.sleep(0.1)
+    sent = {"P-DATA": b"\4\0\0\0\0\6\0\0\0\2\1\3", "half a request": request()[:40], **EVENTS}[event]
+    for link in links:
+        if sent:
+            link.sendall(sent)
+        if sent is None or event == "half a request":
+            link.shutdown(socket.SHUT_WR)
+    for link in links:
+        try:
+            assert link.recv(100)[:1] in {b"", b"\7"}
+        except ConnectionResetError:
+            pass
+        link.close()
+    node.wait_for(lambda: use(node) == before, 5)
+    echo(node)
+
+
 @pytest.mark.parametrize("fault", ["other context", "command in data", "longer than its PDU", "shorter than its head"])
 def test_a_fragment_that_does_not_go_on_with_the_message_is_answered_with_an_abort(impatient: RunningNode, fault: str) -> None:
     node = impatient

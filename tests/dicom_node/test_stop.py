@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydicom.dataset import Dataset
 from rawscu import EXPLICIT, RawSCU, RefusedError
 from running_node import CT, RunningNode, encoded, image
 
@@ -84,20 +86,49 @@ def test_everything_acknowledged_before_and_during_a_stop_is_there(own_node: Run
     lock = threading.Lock()
     running = threading.Event()
 
+    def took(sop_uid: str) -> None:
+        with lock:
+            answered.append(sop_uid)
+            if len(answered) > 60:
+                running.set()
+
+    def small() -> Dataset:
+        return image(Rows=128, Columns=128, PixelData=bytes(32768))
+
     def send() -> None:
         try:
             scu = raw(node)
             while True:
-                ds = image(Rows=128, Columns=128, PixelData=bytes(32768))
+                ds = small()
                 if scu.store(1, CT, ds.SOPInstanceUID, encoded(ds))[0] == 0:
-                    with lock:
-                        answered.append(ds.SOPInstanceUID)
-                        if len(answered) > 60:
-                            running.set()
+                    took(ds.SOPInstanceUID)
         except (EOFError, OSError, RefusedError):
             return
 
-    threads = [threading.Thread(target=send, daemon=True) for _ in range(6)]
+    def pipeline() -> None:
+        """Never lets the node rest between two messages."""
+        scu, sent = raw(node), queue.SimpleQueue[str]()
+
+        def read() -> None:
+            try:
+                while True:
+                    if scu.status()[0] == 0:
+                        took(sent.get())
+            except (EOFError, OSError):
+                scu.close()
+
+        threading.Thread(target=read, daemon=True).start()
+        made = [(ds.SOPInstanceUID, encoded(ds)) for ds in (small() for _ in range(40))]
+        messages = [scu.p_data(scu.pdv(1, 3, scu.command(CT, uid))) + scu.data_pdus(1, data, 16384) for uid, data in made]
+        try:
+            while True:
+                for (uid, _), message in zip(made, messages, strict=True):
+                    sent.put(uid)
+                    scu.socket.sendall(message)
+        except OSError:
+            return
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (send, send, send, pipeline, pipeline)]
     for thread in threads:
         thread.start()
     assert running.wait(30)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -161,6 +163,21 @@ def test_bytes_are_kept_exactly_over_tls(secured: Secured, size: int) -> None:
     scu.close()
 
 
+@pytest.mark.clause("S-1")
+def test_a_message_that_waits_decrypted_is_seen(secured: Secured) -> None:
+    """The first data set ends where the read-ahead buffer ends; the next message is in the same record, and nothing on the wire."""
+    one, two = image(), image()
+    one.PixelData = bytes(8 * 131060 - len(encoded(one)) + len(one.PixelData))
+    data = encoded(one)
+    assert len(data) == 8 * 131060  # with 12 bytes of heads for each of 8 PDUs: 1 MiB
+    scu = RawSCU(secured.port, "CT_A", [(CT, [EXPLICIT])], tls=secured.context(secured.client), timeout=5)
+    stream = scu.p_data(scu.pdv(1, 3, scu.command(CT, one.SOPInstanceUID))) + scu.data_pdus(1, data, 131066)
+    stream += scu.p_data(scu.pdv(1, 3, scu.command(CT, two.SOPInstanceUID))) + scu.data_pdus(1, encoded(two), 131066)
+    scu.socket.sendall(stream)
+    assert [scu.status()[0], scu.status()[0]] == [0, 0]
+    scu.close()
+
+
 def test_a_record_in_pieces_and_silence_in_its_middle_hold_up_nobody(secured: Secured) -> None:
     """Bytes of a TLS record that is not whole yet are no data: the association neither hangs nor loses its place."""
     raw = socket.create_connection(("127.0.0.1", secured.port), 10)
@@ -306,5 +323,10 @@ def test_the_plain_port_can_be_switched_off(secured: Secured, tmp_path: Path) ->
         scu = RawSCU(port, "CT_A", [(CT, [EXPLICIT])], tls=secured.context(None))  # no tls_ca: no client certificate is asked for
         ds = image()
         assert scu.store(1, CT, ds.SOPInstanceUID, encoded(ds))[0] == 0
+        os.write(scu.socket.fileno(), b"\x17\x03\x03\x40\x00" + bytes(100))  # a record that never becomes whole
+        time.sleep(0.7)
+        assert node.process is not None
+        node.process.send_signal(signal.SIGTERM)
+        assert scu.pdu()[0] == 7  # what the node wants to say is not held up by it
     finally:
         assert node.stop() == 0
