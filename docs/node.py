@@ -73,11 +73,12 @@ def device_table() -> list[str]:
     words = {
         "aet": "AE title the device calls with",
         "institution": "code of the institution whose images it sends and sees",
+        "port": "port of that host",
         "may": "its rights: " + ", ".join(f"`{verb}`" for verb in get_args(Verb)),
     }
     rows = ["| key | what |", "|---|---|"]
     for name, field in Device.model_fields.items():
-        rows.append(f"| `{name}` | {field.description or words.get(name, 'port of that host')} |")
+        rows.append(f"| `{name}` | {field.description or words[name]} |")
     return rows
 
 

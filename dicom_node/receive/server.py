@@ -27,6 +27,7 @@ from dicom_node.settings import Settings
 
 log = logs.get(__name__)
 WAITING = 200  # connections beyond `maximum_associations` that may wait for their A-ASSOCIATE-RQ
+GRACE = 1.0  # seconds in which an aborted peer may close the connection when the node stops
 MAXIMUM_PDU = 131072  # dcmtk senders go up to this, whatever is advertised above it
 
 
@@ -186,13 +187,15 @@ class Receiver:
     def _drain(self) -> None:
         """Abort what is idle, wait for what is busy; who connects meanwhile is told to come again."""
         deadline = time.monotonic() + self.settings.stop_timeout
-        while time.monotonic() < deadline:
+        aborted: dict[NodeAssociation, float] = {}
+        while (now := time.monotonic()) < deadline:
             with self._lock:
                 admitted = list(self._admitted)
-            if not admitted:
-                return
             for assoc in admitted:
                 if assoc.is_established and not assoc.busy:
+                    aborted.setdefault(assoc, now)
                     assoc.abort(block=False)  # sent between two messages; a message begun just now is cut, and was not answered
+            if all(now - aborted.get(assoc, now) > GRACE for assoc in admitted):
+                return
             time.sleep(0.05)
         log.warning("receive.cut", associations=len(admitted))

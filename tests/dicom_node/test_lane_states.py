@@ -27,7 +27,7 @@ from running_node import CT, ROOT, RunningNode, encoded, image
 pytestmark = pytest.mark.clause("O-1", "S-1")
 VERIFICATION = "1.2.840.10008.1.1"
 RELEASED, ABORTED, CLOSED = "A-RELEASE-RP", "A-ABORT", "closed"
-TIMEOUT = 1.5
+TIMEOUT = 2.0
 
 
 @pytest.fixture(scope="module")

@@ -111,10 +111,15 @@ def test_a_retry_indexes_what_can_be_read_now(own_node: RunningNode) -> None:
     early, hidden, late = (image(study, "2.25.5", InstanceNumber=n) for n in (1, 2, 3))
     hidden.StudyDescription = "Abdomen"
     alone = image(PatientID="P9")
-    place.receive([("CT_A", early, False), ("CT_A", hidden, True), ("CT_B", alone, True), ("CT_A", late, False)])
+    known = image()
+    mixed = image(known.StudyInstanceUID, PatientID="P2")  # indexed with a conflict, as it would have been at first
+    place.receive([
+        ("CT_A", early, False), ("CT_A", hidden, True), ("CT_B", alone, True), ("CT_A", late, False), ("CT_A", known, False),
+        ("CT_A", mixed, True),
+    ])  # fmt: skip
     node.wait_instances(study, 2)
     found = arrivals(node)
-    assert len(found) == 2
+    assert len(found) == 3
     answer = retry(node, found[0])
     assert (answer.status_code, answer.json()["code"]) == (409, "quarantine.unreadable")
     assert answer.json()["words"]["zh"]["action"]
@@ -132,10 +137,12 @@ def test_a_retry_indexes_what_can_be_read_now(own_node: RunningNode) -> None:
         (hidden.SOPInstanceUID, "H01", 3), (alone.SOPInstanceUID, "H02", 1)
     ]  # fmt: skip
     node.wait_for(lambda: any(r["kind"] == "series.quiet" and r["study_uid"] == alone.StudyInstanceUID for r in node.feed()))
-    assert faults(page(node)) == []
-    assert "Everything is fine" in page(node)
+    found_conflicts = [(r["sop_uid"], r["data"]["reason"]) for r in node.feed() if r["kind"] == "conflict.found"]
+    assert found_conflicts == [(mixed.SOPInstanceUID, "patient_differs")]
+    assert faults(page(node)) == ["conflict"]
     before = same_as_a_rebuild(node)
-    assert len(before["instance"]) == 5
+    assert len(before["instance"]) == 7
+    assert len(before["conflict"]) == 1
     assert before["quarantine"] == []
     count = len(rows)
     node.start()

@@ -35,7 +35,7 @@ class Secured:
         self.port = free_port()
         self.node = RunningNode(
             folder / "node", key, NODE_DICOM_TLS_PORT=str(self.port), NODE_TLS_CERT=str(self.server.cert),
-            NODE_TLS_KEY=str(self.server.key), NODE_TLS_CA=str(self.ours.path), NODE_TLS_HANDSHAKE_TIMEOUT="1.5",
+            NODE_TLS_KEY=str(self.server.key), NODE_TLS_CA=str(self.ours.path), NODE_TLS_HANDSHAKE_TIMEOUT="4",
         )  # fmt: skip
         colons = ":".join(self.other.fingerprint[i : i + 2].upper() for i in range(0, 64, 2))
         bound = [
@@ -230,15 +230,15 @@ def test_slow_handshakes_hold_up_nobody_and_are_ended(secured: Secured) -> None:
     silent = [socket.create_connection(("127.0.0.1", secured.port), 10) for _ in range(30)]
     begin = time.monotonic()
     assert secured.dcmtk("echoscu", "CT_A", secured.client).returncode == 0
-    assert time.monotonic() - begin < 1.4, "the echo waited for another's handshake"
+    assert time.monotonic() - begin < 3.5, "the echo waited for another's handshake"
     for link in silent:
-        link.settimeout(5)
+        link.settimeout(10)
         try:
             assert link.recv(100) == b""
         except ConnectionResetError:
             pass
         link.close()
-    assert time.monotonic() - begin < 5
+    assert 3 < time.monotonic() - begin < 12
 
 
 def test_twenty_parallel_associations_store_over_tls(secured: Secured) -> None:
