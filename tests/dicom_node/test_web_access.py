@@ -55,7 +55,13 @@ def call(node: RunningNode, method: str, url: str, ticket: str | None, **headers
 
 
 def test_every_route_of_the_application_is_in_the_table() -> None:
-    routes = {(m, r.path) for part in (qido, wado, viewing, metrics, status) for r in part.router.routes if isinstance(r, APIRoute) for m in r.methods}
+    routes = {
+        (m, r.path)
+        for part in (qido, wado, viewing, metrics, status)
+        for r in part.router.routes
+        if isinstance(r, APIRoute)
+        for m in r.methods
+    }
     assert routes == set(CLOSED)
 
 
