@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Node of the virtual environment where the machine has none
 export PATH := $(CURDIR)/.venv/node/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test test-long check bench screenshots lock coverage
+.PHONY: help setup setup-test run test test-long check bench screenshots lock coverage conformance
 
 help: ## what there is
 	@echo "make run          set up, start, print the address (HUB_PORT=8000 DICOM_PORT=11112 DATA_DIR=var DEMO=1)"
@@ -14,6 +14,7 @@ help: ## what there is
 	@echo "make bench        the figures of docs/bench.md; ONLY=<prefix> runs a part"
 	@echo "make screenshots  pictures of every page into docs/screenshots"
 	@echo "make coverage     which test proves which clause, into docs/coverage.md"
+	@echo "make conformance  the node's settings and conformance statement, from its code, into docs"
 	@echo "make lock         requirements.lock anew from pyproject.toml"
 	@echo "make setup        only the set-up"
 
@@ -52,6 +53,10 @@ screenshots: setup-test
 
 coverage: setup-test
 	$(PY) -m docs.coverage
+
+conformance: setup-test
+	$(PY) -m docs.conformance
+	$(PY) -m docs.node
 
 lock: setup-test
 	.venv/bin/uv pip compile pyproject.toml --extra test --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements.lock

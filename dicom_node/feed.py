@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS feed (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQ
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS unquiet (study_uid TEXT NOT NULL, series_uid TEXT NOT NULL, arrival INTEGER NOT NULL,
   PRIMARY KEY (study_uid, series_uid));
+CREATE TABLE IF NOT EXISTS retried (arrival INTEGER PRIMARY KEY);
 """
 
 
@@ -79,6 +80,7 @@ class Feed:
         cursor: int | None = None,
         unquiet: Iterable[tuple[str, str, int]] = (),
         quiet: Iterable[tuple[str, str, int]] = (),
+        retried: int | None = None,
     ) -> int:
         """Add events that are not there yet, in one transaction with the cursor and the series that wait to be quiet."""
         added = 0
@@ -100,6 +102,8 @@ class Feed:
                     )
                 writer.executemany("INSERT OR REPLACE INTO unquiet VALUES (?, ?, ?)", unquiet)
                 writer.executemany("DELETE FROM unquiet WHERE study_uid = ? AND series_uid = ? AND arrival = ?", quiet)
+                if retried is not None:
+                    writer.execute("DELETE FROM retried WHERE arrival = ?", (retried,))
                 if cursor is not None:
                     writer.execute("INSERT OR REPLACE INTO state VALUES ('journal', ?)", (cursor,))
                 writer.execute("COMMIT")
@@ -110,6 +114,19 @@ class Feed:
             for listener in self._listeners:
                 listener()
         return added
+
+    def head(self) -> int:
+        """Number of the last row; 0 when there is none."""
+        return int(self._reader().execute("SELECT coalesce(max(seq), 0) FROM feed").fetchone()[0])
+
+    def retry(self, arrival: int) -> None:
+        """Remember that `arrival`, already behind the cursor, is about to be indexed: a crash must not lose its rows."""
+        with self._lock:
+            self._writer.execute("INSERT OR IGNORE INTO retried VALUES (?)", (arrival,))
+
+    def retried(self) -> list[int]:
+        """Arrivals behind the cursor whose rows may be missing."""
+        return [int(arrival) for (arrival,) in self._reader().execute("SELECT arrival FROM retried ORDER BY arrival")]
 
     def waiting(self) -> list[tuple[str, str, int]]:
         """Series that got an image and were not yet reported quiet: (study, series, last arrival)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 PREFIX = "NODE_"
 
@@ -17,13 +18,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Path = Field(description="folder of files, journal, index and feed")
-    dicom_port: int = Field(11112, ge=1, le=65535)
-    dicom_host: str = Field("0.0.0.0", description="address the DICOM port listens on")
-    http_port: int = Field(8042, ge=1, le=65535)
+    dicom_port: int = Field(11112, ge=0, le=65535, description="DICOM port without TLS; 0: none")
+    dicom_tls_port: int = Field(0, ge=0, le=65535, description="DICOM port with TLS; 0: none")
+    dicom_host: str = Field("0.0.0.0", description="address the DICOM ports listen on")
+    http_port: int = Field(8042, ge=1, le=65535, description="HTTP port on 127.0.0.1 (DICOMweb, feed, metrics, status page)")
     aet: str = Field("HUB", min_length=1, max_length=16, description="called AE title")
     devices: Path | None = Field(
-        None, description="JSON list of {aet, institution, may, addresses?, host?, port?}; default <data>/devices.json"
+        None, description="JSON list of {aet, institution, may, addresses?, host?, port?, certificate?}; default <data>/devices.json"
     )
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the TLS port")
+    tls_key: Path | None = Field(None, description="private key (PEM, no password) of the TLS port")
+    tls_ca: Path | None = Field(None, description="CA certificates (PEM); when set every TLS client must show a certificate of theirs")
+    tls_handshake_timeout: float = Field(10.0, gt=0, description="seconds a TLS handshake may take")
     ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
     annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
     worklist_files: Path | None = Field(None, description="folder of DICOM worklist files (*.wl), a subfolder per institution code")
@@ -32,11 +38,19 @@ class Settings(BaseModel):
     )
     quiet_seconds: float = Field(3.0, gt=0, description="a series without a new image for so long is quiet")
     network_timeout: float = Field(60.0, gt=0, description="seconds of silence before an association is ended")
-    maximum_associations: int = Field(300, ge=1)
+    maximum_associations: int = Field(300, ge=1, description="open associations; one more is rejected (transient, local limit exceeded)")
+    stop_timeout: float = Field(10.0, gt=0, le=12, description="seconds that instances in transfer get to arrive when the node is stopped")
+    disk_free_percent: float = Field(10.0, ge=0, le=100, description="less free space than this is a fault on the status page")
     store_body_bytes: int = Field(8 << 30, ge=1 << 10, description="largest body of one STOW-RS request; beyond it 413")
     store_part_bytes: int = Field(4 << 30, ge=1 << 10, description="largest object of one STOW-RS request; beyond it 413")
     store_parts: int = Field(20_000, ge=1, description="most objects in one STOW-RS request; beyond it 413")
     decode_threads: int = Field(2, ge=1, le=64, description="threads that decode compressed images")
+
+    @model_validator(mode="after")
+    def _some_port(self) -> Self:
+        if not self.dicom_port and not self.dicom_tls_port:
+            raise ValueError("dicom_port 与 dicom_tls_port 不能都为 0 | one of dicom_port and dicom_tls_port must be set")
+        return self
 
     @property
     def devices_file(self) -> Path:
@@ -79,5 +93,5 @@ def load(config: Path | None = None) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [f"  {PREFIX}{'.'.join(map(str, e['loc'])).upper() or '*'}: {e['msg']}" for e in error.errors()]
         raise SettingsError("节点设置有误, 请更正后再启动 | settings to correct before the node can start:\n" + "\n".join(lines)) from error

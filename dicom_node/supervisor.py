@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -13,12 +14,15 @@ import time
 from pathlib import Path
 from typing import IO
 
+import orjson
+
 from dicom_node import logs
 from dicom_node.settings import Settings
 
 log = logs.get(__name__)
 CHILDREN = ("receive", "index")
 RUN_FOLDER = "DICOM_NODE_RUN"
+RESTARTS = "restarts.json"  # child → how often it was started again, in the run folder
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,6 +57,7 @@ class Supervisor:
         self._stopping = False
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._died: dict[str, list[float]] = {name: [] for name in CHILDREN}
+        self._restarts = dict.fromkeys(CHILDREN, 0)
 
     def run(self) -> int:
         """Supervise until SIGTERM or SIGINT; 0 when the children ended cleanly."""
@@ -60,6 +65,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         with tempfile.TemporaryDirectory(prefix="dicom-node-") as folder, held:
+            self._folder = Path(folder)
             environment = os.environ | self._settings.environment() | {RUN_FOLDER: folder}
             log.info("node.start", dicom_port=self._settings.dicom_port, http_port=self._settings.http_port)
             while not self._stopping:
@@ -80,6 +86,9 @@ class Supervisor:
             del self._children[name]
             self._died[name] = [*(t for t in self._died[name] if now - t < 10), now]
             log.error("child.died", child=name, code=child.returncode, again=len(self._died[name]))
+            self._restarts[name] += 1
+            with contextlib.suppress(OSError):  # only told to the status page: a full disk must not stop the restart
+                (self._folder / RESTARTS).write_bytes(orjson.dumps(self._restarts))
         # the first deaths are answered at once, those of a child that dies again and again after a second
         recent = self._died[name]
         if len(recent) > 3 and now - recent[-1] < 1.0:

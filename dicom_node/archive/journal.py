@@ -147,6 +147,18 @@ class JournalReader:
                 break
         return entries, start
 
+    def backlog(self, start: int) -> tuple[int, str | None]:
+        """How many entries there are from `start`, and when the first of them was written; beyond 8 MB the number is an estimate."""
+        left = self.end() - start
+        if left <= 0:
+            return 0, None
+        data = os.pread(self._fd, min(left, 8 << 20), start)
+        count = data.count(b"\n")
+        if not count:
+            return 0, None  # a line that is just being written
+        first = orjson.loads(data[: data.index(b"\n")])
+        return max(count, count * left // len(data)), str(first["at"])
+
     def _lines(self, start: int) -> Iterator[tuple[int, bytes]]:
         rest = b""
         while chunk := os.pread(self._fd, 1 << 18, start + len(rest)):

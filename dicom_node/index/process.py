@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
+from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 
 import uvicorn
@@ -14,6 +17,7 @@ from dicom_node.archive.files import WEB, Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
+from dicom_node.index.retry import Outcome, retry
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
 from dicom_node.query.commitment import answer_commitment
@@ -33,12 +37,15 @@ class Follower:
     """The thread that brings index and feed up to the journal."""
 
     def __init__(self, settings: Settings, database: Database, feed: Feed, archive: Archive, steps: Steps) -> None:
+        self._archive, self._feed = archive, feed
         self._writer = IndexWriter(database, journal_file(settings), archive)
         self._publisher = Publisher(database, feed, settings.quiet_seconds)
         self._steps = steps
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self.beat = time.monotonic()
+        self.batches, self.batch_seconds = 0, 0.0
+        self._retries: queue.SimpleQueue[tuple[int, Future[tuple[Outcome, str]]]] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Begin to follow."""
@@ -49,10 +56,41 @@ class Follower:
         self._stop.set()
         self._thread.join(20)
 
+    def retry(self, arrival: int) -> Future[tuple[Outcome, str]]:
+        """Have a quarantined arrival read again by the thread that writes the index."""
+        answer: Future[tuple[Outcome, str]] = Future()
+        self._retries.put((arrival, answer))
+        return answer
+
+    def backlog(self) -> tuple[int, float]:
+        """Arrivals that are not indexed yet, and for how many seconds the oldest of them has waited."""
+        count, at = self._writer.journal.backlog(self._writer.cursor)
+        return count, max(0.0, time.time() - datetime.fromisoformat(at).timestamp()) if at else 0.0
+
+    def _retry(self) -> None:
+        while not self._retries.empty():
+            arrival, answer = self._retries.get()
+            try:
+                outcome = retry(self._writer, self._feed, self._archive, arrival)
+                self._publisher.publish_retried()
+            except Exception as error:
+                log.exception("retry.failed", arrival=arrival)
+                answer.set_exception(error)
+            else:
+                answer.set_result(outcome)
+
     def _run(self) -> None:
+        started = True
         while not self._stop.is_set():
             try:
+                if started:
+                    self._publisher.publish_retried()
+                    started = False
+                self._retry()
+                begin = time.monotonic()
                 count = self._writer.step()
+                if count:
+                    self.batches, self.batch_seconds = self.batches + 1, self.batch_seconds + time.monotonic() - begin
                 self._publisher.step(self._writer.cursor)
                 self._publisher.report_quiet()
                 self._steps.tell()
@@ -123,7 +161,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     }
     link.serve(run_folder, answerers)
     follower.start()
-    app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, run_folder))
+    app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, follower, run_folder))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.http_port, log_config=None, access_log=False, proxy_headers=False,
         timeout_graceful_shutdown=2, timeout_keep_alive=75, server_header=False,

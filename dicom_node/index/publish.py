@@ -35,7 +35,18 @@ class Publisher:
         """Publish arrivals below `until` (the index's cursor)."""
         if until <= self._cursor:
             return
-        span = [self._cursor, until]
+        self._publish([self._cursor, until], cursor=until)
+        self._cursor = until
+
+    def publish_retried(self) -> None:
+        """Publish arrivals that a retry, or a rebuild after one, has indexed behind the cursor."""
+        for arrival in self._feed.retried():
+            if self._database.rows(
+                "SELECT 1 FROM instance WHERE arrival = ? UNION ALL SELECT 1 FROM conflict WHERE arrival = ?", [arrival] * 2
+            ):
+                self._publish([arrival, arrival + 1], retried=arrival)
+
+    def _publish(self, span: list[int], *, cursor: int | None = None, retried: int | None = None) -> None:
         stored = self._database.rows(
             "SELECT arrival, institution, study_uid, series_uid, sop_uid, sop_class, modality, digest, size, frames, calling_aet "
             "FROM instance WHERE arrival >= ? AND arrival < ? AND visible ORDER BY arrival",
@@ -60,12 +71,12 @@ class Publisher:
             events.append((row["arrival"], event))
         events.sort(key=lambda pair: pair[0])
         self._feed.append(
-            [event for _, event in events], cursor=until, unquiet=[(study, series, a) for (study, series), a in unquiet.items()]
-        )
+            [event for _, event in events], cursor=cursor, unquiet=[(study, series, a) for (study, series), a in unquiet.items()],
+            retried=retried,
+        )  # fmt: skip
         now = time.monotonic()
         for place, arrival in unquiet.items():
             self._last[place] = (arrival, now)
-        self._cursor = until
 
     def report_quiet(self) -> None:
         """One row for each series without a new image for the quiet time."""

@@ -47,10 +47,18 @@ class IndexWriter:
         self.cursor = end
         return len(entries)
 
-    def _commit(self, batch: _Batch, end: int) -> None:
+    def replace_quarantined(self, arrival: int, entry: Entry, row: dict[str, Any]) -> None:
+        """Index `row`, an arrival behind the cursor that was in quarantine until now."""
+        batch = _Batch(self.database, [(arrival, entry)])
+        batch.place(arrival, entry, row)
+        self._commit(batch, self.cursor, released=arrival)
+
+    def _commit(self, batch: _Batch, end: int, *, released: int | None = None) -> None:
         writer = self.database.writer
         writer.execute("BEGIN")
         try:
+            if released is not None:
+                writer.execute("DELETE FROM quarantine WHERE arrival = ?", [released])
             if batch.rows:
                 table = schema.pa.Table.from_pylist(batch.rows, schema=schema.INSTANCE_ARROW)
                 writer.register("arrived", table)

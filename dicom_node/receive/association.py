@@ -25,7 +25,8 @@ from pynetdicom.service_class import StorageServiceClass
 
 from dicom_node import logs
 from dicom_node.receive.commitment import COMMITMENT, WELL_KNOWN
-from dicom_node.receive.devices import Device
+from dicom_node.receive.counters import Refusal
+from dicom_node.receive.devices import Device, PeerCertificate
 from dicom_node.receive.lane import FastDUL
 from dicom_node.receive.recoding import NATIVE
 from dicom_node.receive.services import server_of, verb_of
@@ -36,11 +37,12 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-PLAIN_SYNTAXES = (
-    "1.2.840.10008.1.2.1",
-    "1.2.840.10008.1.2",
-)  # of commands' data sets; big endian was retired, and every peer has the second
-CALLING_UNKNOWN, CALLED_UNKNOWN = (0x01, 0x01, 0x03), (0x01, 0x01, 0x07)  # PS3.8 table 9-21
+# of commands' data sets; big endian was retired, and every peer has the second
+PLAIN_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+# result, source, diagnostic (PS3.8 table 9-21); a transient rejection tells the peer to come again
+REJECTIONS: dict[Refusal, tuple[int, int, int]] = {
+    "calling": (1, 1, 3), "certificate": (1, 1, 3), "called": (1, 1, 7), "stopping": (2, 3, 1), "limit": (2, 3, 2),
+}  # fmt: skip
 
 
 class _Clock:
@@ -75,19 +77,26 @@ class GuardedACSE(ACSE):
         request: Any = self.requestor.primitive
         aet, address = request.calling_ae_title.strip(), peer_address(self.assoc)
         called = request.called_ae_title.strip()
-        device = self.assoc.receiver.devices.find(aet, address)
-        refusal = None
+        receiver = self.assoc.receiver
+        device = receiver.devices.find(aet, address, self.assoc.certificate)
+        refusal: Refusal | None = None
         if device is None:
-            refusal = CALLING_UNKNOWN
-        elif called != self.assoc.receiver.settings.aet:
-            refusal = CALLED_UNKNOWN
+            bound = any(known.aet.strip() == aet and known.at(address) for known in receiver.devices.all())
+            refusal = "certificate" if bound else "calling"
+        elif called != receiver.settings.aet:
+            refusal = "called"
+        else:
+            refusal = receiver.admit(self.assoc)
         if refusal is not None or device is None:
+            refusal = refusal or "calling"
             self.requestor.ae_title = request.calling_ae_title
-            log.warning("association.refused", calling=aet, called=called, address=address, diagnostic=(refusal or CALLING_UNKNOWN)[2])
-            self.send_reject(*(refusal or CALLING_UNKNOWN))
+            log.warning("association.refused", calling=aet, called=called, address=address, reason=refusal)
+            receiver.counters.refused(refusal)
+            self.send_reject(*REJECTIONS[refusal])
             evt.trigger(self.assoc, evt.EVT_REJECTED, {})
             self.assoc.kill()
             return
+        receiver.counters.accepted(device.aet)
         self.assoc.device = device
         self.acceptor.supported_contexts = supported(request.presentation_context_definition_list, device, self.requestor.role_selection)
         super()._negotiate_as_acceptor()
@@ -144,6 +153,8 @@ class NodeAssociation(Association):
         self.wake = threading.Event()
         self.receiver = receiver
         self.device: Device | None = None
+        self.certificate: PeerCertificate | None = None
+        self.serving = False  # a message outside the fast lane is being answered
         self.extended: dict[str, bytes] = {}
         """SOP class UID → its accepted application information."""
         self.retrieving = False
@@ -162,6 +173,18 @@ class NodeAssociation(Association):
         """Calling AE title of the peer."""
         return self.device.aet if self.device else ""
 
+    @property
+    def busy(self) -> bool:
+        """Whether a message is being received or answered."""
+        return self.serving or not self.dul.idle or self.dimse.message is not None or bool(self.dimse.msg_queue.queue)
+
+    def run_reactor(self) -> None:
+        """The association's life; the receiver knows when it ends."""
+        try:
+            super().run_reactor()
+        finally:
+            self.receiver.leave(self)
+
     def begin_store(self, abstract_syntax: str, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
         """Start one instance from this association's device."""
         device = self.device
@@ -177,6 +200,13 @@ class NodeAssociation(Association):
             self.receiver.give_up()
 
     def _serve_request(self, msg: Any, context_id: int) -> None:
+        self.serving = True
+        try:
+            self._answer(msg, context_id)
+        finally:
+            self.serving = False
+
+    def _answer(self, msg: Any, context_id: int) -> None:
         """C-STORE of any class, known or private, goes to the storage service, queries and retrieves to the node's own; the rest as usual."""
         context = self._accepted_cx.get(context_id)
         if isinstance(msg, C_STORE) and msg.is_valid_request and context is not None:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import ipaddress
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from dicom_node import logs
+from dicom_node.settings import SettingsError
 
 log = logs.get(__name__)
 Verb = Literal["echo", "store", "find", "move", "get", "worklist", "mpps", "commit"]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """A client certificate that the node's authority has signed."""
+
+    fingerprint: str  # sha256 of the DER form, lower case hexadecimal
+    common_name: str
 
 
 class Device(BaseModel):
@@ -27,6 +37,9 @@ class Device(BaseModel):
     addresses: tuple[str, ...] = Field((), description="addresses or networks (10.1.0.0/16); empty: any")
     host: str | None = Field(None, description="where the node opens associations to: C-MOVE, storage commitment")
     port: int | None = Field(None, ge=1, le=65535)
+    certificate: str | None = Field(
+        None, min_length=1, description="sha256 fingerprint or subject common name of the client certificate the device must show (TLS)"
+    )
 
     @property
     def reachable(self) -> bool:
@@ -40,8 +53,44 @@ class Device(BaseModel):
         peer = ipaddress.ip_address(address)
         return any(peer in ipaddress.ip_network(allowed, strict=False) for allowed in self.addresses)
 
+    def shows(self, certificate: PeerCertificate | None) -> bool:
+        """Whether a connection with this client certificate may be the device's."""
+        if self.certificate is None:
+            return True
+        if certificate is None:
+            return False
+        fingerprint = self.certificate.replace(":", "").strip().lower()
+        return fingerprint == certificate.fingerprint or self.certificate == certificate.common_name
+
 
 _DEVICES = TypeAdapter(list[Device])
+
+
+def read_devices(path: Path) -> list[Device]:
+    """The devices in the file `path`. ValueError or OSError: it cannot be used."""
+    devices = _DEVICES.validate_python(orjson.loads(path.read_bytes()))
+    for device in devices:
+        for address in device.addresses:
+            ipaddress.ip_network(address, strict=False)
+    return devices
+
+
+def check_devices(path: Path, *, mutual_tls: bool) -> None:
+    """Refuse a start with a file of devices that nobody could use; a missing one may come later. SettingsError says why."""
+    try:
+        devices = read_devices(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SettingsError(f"无法读取设备清单 {path} | the list of devices cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingsError(f"设备清单 {path} 有误, 请更正 | the list of devices has a fault: {str(error)[:500]}") from error
+    bound = sorted({device.aet for device in devices if device.certificate is not None})
+    if bound and not mutual_tls:
+        raise SettingsError(
+            f"设备 {', '.join(bound)} 绑定了证书, 需要 dicom_tls_port 和 tls_ca | "
+            "devices bound to a certificate need NODE_DICOM_TLS_PORT and NODE_TLS_CA"
+        )
 
 
 class Devices:
@@ -53,12 +102,18 @@ class Devices:
         self._stamp: tuple[int, int, int] | None = None
         self._by_title: dict[str, list[Device]] = {}
 
-    def find(self, aet: str, address: str) -> Device | None:
-        """The device that calls itself `aet` at `address`, if there is one."""
+    def find(self, aet: str, address: str, certificate: PeerCertificate | None = None) -> Device | None:
+        """The device that calls itself `aet` at `address` and shows `certificate`, if there is one."""
         with self._lock:
             self._refresh()
             known = self._by_title.get(aet.strip(), [])
-        return next((device for device in known if device.at(address)), None)
+        return next((device for device in known if device.at(address) and device.shows(certificate)), None)
+
+    def all(self) -> list[Device]:
+        """Every device of the current list."""
+        with self._lock:
+            self._refresh()
+            return [device for devices in self._by_title.values() for device in devices]
 
     def of(self, institution: str, aet: str) -> Device | None:
         """The device `aet` of `institution`, at whatever address it calls from."""
@@ -91,11 +146,8 @@ class Devices:
             return
         self._stamp = stamp
         try:
-            devices = _DEVICES.validate_python(orjson.loads(self._path.read_bytes()))
-            for device in devices:
-                for address in device.addresses:
-                    ipaddress.ip_network(address, strict=False)
-        except (OSError, ValueError, ValidationError) as error:
+            devices = read_devices(self._path)
+        except (OSError, ValueError) as error:
             log.warning("devices.invalid", reason=str(error)[:500], action="correct the file; the last good list stays in force")
             return
         table: dict[str, list[Device]] = {}

@@ -39,6 +39,14 @@ class RawPDUs:
         self.sent = False
 
 
+class InterruptedStoreError(Exception):
+    """Another PDU than P-DATA-TF in the middle of a message; it is still unread."""
+
+
+class InvalidPDUError(Exception):
+    """A P-DATA-TF that does not go on with the message."""
+
+
 class FastDUL(DULServiceProvider):
     """Upper layer provider that waits on events and takes C-STORE itself."""
 
@@ -114,6 +122,8 @@ class FastDUL(DULServiceProvider):
             with self._wake_lock:
                 os.close(self.wake_fd)
                 self.wake_fd = -1
+            stranger: Any = None  # a peer that left before it asked for anything: the association need not wait for its request
+            self.to_user_queue.put(stranger)
             self.assoc.wake.set()
 
     def _read_pdu_data(self) -> None:
@@ -125,10 +135,18 @@ class FastDUL(DULServiceProvider):
         try:
             while self._take_store(sock):
                 self._idle_timer.restart()
+                if self.assoc.receiver.stopping.is_set():
+                    self.assoc.abort(block=False)
                 if self._kill_thread or self.to_provider_queue.queue:
                     return
                 if sock.lo == sock.hi and not sock.wait(50):
                     return
+        except InterruptedStoreError:
+            pass  # an abort or a release: pynetdicom answers it
+        except InvalidPDUError:
+            sock.lo = sock.hi = 0
+            self.event_queue.put("Evt19")  # unrecognized or invalid PDU: A-ABORT (PS3.8 table 9-10)
+            return
         except (EOFError, OSError):
             self.event_queue.put("Evt17")  # transport connection closed
             return
@@ -197,7 +215,7 @@ class FastDUL(DULServiceProvider):
             sock.need(6, flush)
             pdu_left = int.from_bytes(sock.view[sock.lo + 2 : sock.lo + 6], "big")
             if sock.buffer[sock.lo] != 4:
-                raise EOFError  # abort or release in mid message
+                raise InterruptedStoreError
             sock.lo += 6
             while pdu_left > 0:
                 sock.need(6, flush)
@@ -206,7 +224,7 @@ class FastDUL(DULServiceProvider):
                 pdu_left -= pdv_length + 4
                 count = pdv_length - 2
                 if pdv_context != context_id or control & COMMAND or pdu_left < 0 or count < 0 or last:
-                    raise OSError("PDVs do not make a data set")
+                    raise InvalidPDUError
                 while count:
                     if sock.lo == sock.hi:
                         if len(pieces) > PIECES or sock.hi == sock.size:

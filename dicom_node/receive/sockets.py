@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -39,8 +40,11 @@ class BufferedSocket(AssociationSocket):
         self._poll.register(dul.wake_fd, select.POLLIN)
         # kernel timeouts: a silent peer in mid message must not hold its thread for ever, and cost no extra system call
         interval = struct.pack("@ll", int(timeout), int(timeout % 1 * 1e6))
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+        if isinstance(client, ssl.SSLSocket):
+            client.settimeout(timeout)  # OpenSSL's blocking mode goes on after a kernel timeout
+        else:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().__init__(assoc, client_socket=client)
 

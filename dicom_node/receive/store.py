@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from dicom_node.archive.files import Archive, IncomingFile, file_head
 from dicom_node.archive.identity import Identity, UnreadableError, identify, uid_fault
 from dicom_node.archive.journal import Entry, JournalError, JournalWriter
 from dicom_node.receive import command as c
+from dicom_node.receive.counters import Counters
 
 log = logs.get(__name__)
 
@@ -37,8 +39,9 @@ class Answer:
 class Store:
     """Begins the reception of instances; shared by all associations."""
 
-    def __init__(self, archive: Archive, journal: JournalWriter) -> None:
+    def __init__(self, archive: Archive, journal: JournalWriter, counters: Counters | None = None) -> None:
         self.archive, self.journal = archive, journal
+        self.counters = counters or Counters()
 
     def begin(self, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
         """Start one instance whose command gave these UIDs."""
@@ -80,6 +83,7 @@ class Reception:
         self._file: IncomingFile | None = None
         self._refused: Answer | None = None
         self.found: Identity | None = None
+        self._begun = time.monotonic()
         for name, uid in (("SOPClassUID", sop_class), ("SOPInstanceUID", sop_uid)):
             if fault := uid_fault(uid):
                 self._refused = Answer(c.CANNOT_UNDERSTAND, f"command {name} is {fault}")
@@ -104,6 +108,13 @@ class Reception:
 
     def finish(self) -> Answer:
         """The whole data set has arrived: make it last, then answer."""
+        size = 0 if self._file is None else self._file.size
+        answer = self._finish()
+        kept = size if answer.status == c.SUCCESS else 0
+        self._store.counters.answered(self._sender.aet, answer.status, kept, time.monotonic() - self._begun)
+        return answer
+
+    def _finish(self) -> Answer:
         if self._refused is not None or self._file is None:
             self.discard()
             return self._refused or Answer(c.CANNOT_UNDERSTAND, "no data set")

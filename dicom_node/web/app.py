@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from dicom_node import logs
-from dicom_node.web import qido, stow, viewing, wado, wado_uri
+from dicom_node.web import metrics, qido, status, stow, viewing, wado, wado_uri
 from dicom_node.web.answers import HeadAsGet
 from dicom_node.web.context import Node
 from dicom_node.web.gate import PREFIX, WEB, Gate
@@ -19,7 +19,7 @@ from dicom_node.web.problems import ProblemError, problem_response
 from dicom_node.web.tickets import Tickets
 
 log = logs.get(__name__)
-PARTS = (qido, wado, wado_uri, stow, viewing)  # the modules whose routes are served
+PARTS = (qido, wado, wado_uri, stow, viewing, metrics, status)  # the modules whose routes are served
 __all__ = ["PARTS", "Node", "make_app"]
 
 

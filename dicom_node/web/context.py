@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter
 from starlette.requests import Request
@@ -22,6 +22,9 @@ from dicom_node.web.library import Library, Row
 from dicom_node.web.problems import ProblemError
 from dicom_node.web.tickets import Reader
 
+if TYPE_CHECKING:
+    from dicom_node.index.process import Follower
+
 STORING_THREADS = 8  # objects of STOW-RS that are written or synced at once: reading keeps the other threads
 
 
@@ -35,6 +38,7 @@ class Node:
     feed: Feed
     annotations: Annotations
     alive: Callable[[], bool]
+    follower: Follower
     run_folder: Path
     devices: Devices = field(init=False)
     library: Library = field(init=False)

@@ -12,6 +12,7 @@ from dicom_node.web.tickets import Reader, Tickets
 PREFIX = "/services/images"
 PUBLIC = ""
 VIEW, STORE = "image.view", "image.store"
+OPERATE = "system.operate"
 WEB = PREFIX + "/dicom-web"
 _SERIES = WEB + "/studies/{study}/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
@@ -52,6 +53,9 @@ PERMISSIONS: dict[tuple[str, str], str] = {
     ("GET", PREFIX + "/changes/stream"): "feed.follow",
     ("POST", PREFIX + "/annotations"): "node.annotate",
     ("GET", PREFIX + "/annotations/{table}"): "node.annotate",
+    ("GET", PREFIX + "/metrics"): OPERATE,
+    ("GET", PREFIX + "/status"): OPERATE,
+    ("POST", PREFIX + "/quarantine/{arrival}/retry"): OPERATE,
 }
 
 

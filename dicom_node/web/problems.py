@@ -28,6 +28,13 @@ WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
     "range.beyond": (416, ("请求的范围超出内容", "请更正范围后重试"), ("The range lies beyond the content", "Correct it and try again")),
     "media.unsupported": (406, ("不支持所请求的格式", "请改用所列格式之一"), ("No such representation", "Ask for one of the listed media types")),
     "image.unshowable": (422, ("该对象无法显示为图像", "可下载原始文件查看"), ("This object cannot be shown as an image", "Download the file instead")),
+    "quarantine.unknown": (404, ("隔离区中没有该条目", "请刷新状态页"), ("No such entry in quarantine", "Reload the status page")),
+    "quarantine.unreadable": (409, ("该文件仍无法读取", "请检查磁盘上的文件, 或请设备重新发送"),
+                              ("The file still cannot be read", "Check the file on disk, or have the device send it again")),
+    "quarantine.decided": (409, ("该条目不是因为无法读取而被隔离", "请与发送机构核对后处理"),
+                           ("This entry is not kept out for being unreadable", "Settle it with the institution that sent it")),
+    "quarantine.entangled": (409, ("其后到达的影像依赖于它, 需要重建索引", "请停止节点后运行 reindex"),
+                             ("Later images depend on it: only a rebuild can place it", "Stop the node and run reindex")),
     "server.fault": (500, ("服务内部错误", "请稍后重试, 若仍出现请联系运维"), ("Internal fault", "Try again later; if it persists tell operations")),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from pathlib import Path
 
@@ -24,9 +25,12 @@ class RefusedError(Exception):
 
 
 class RawSCU:
-    def __init__(self, port: int, calling: str, contexts: list[tuple[str, list[str]]], called: str = "HUB", timeout: float = 30):
+    def __init__(self, port: int, calling: str, contexts: list[tuple[str, list[str]]], called: str = "HUB", timeout: float = 30,
+                 tls: ssl.SSLContext | None = None):  # fmt: skip
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket)
         items = _item(0x10, b"1.2.840.10008.3.1.1.1")
         for i, (abstract, syntaxes) in enumerate(contexts):
             body = struct.pack(">Bxxx", 2 * i + 1) + _item(0x30, abstract.encode())

@@ -32,7 +32,7 @@ class Place:
     def url(self, path: str) -> str:
         ds = self.ds
         values = {"study": ds.StudyInstanceUID, "series": ds.SeriesInstanceUID, "instance": ds.SOPInstanceUID, "frames": "1",
-                  "path": "7FE00010", "table": "grants"}  # fmt: skip
+                  "path": "7FE00010", "table": "grants", "arrival": "0"}  # fmt: skip
         query = "?requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}" if path == PREFIX + "/wado" else ""
         return (path.removeprefix(PREFIX).replace(":path}", "}") + query).format(**values)
 

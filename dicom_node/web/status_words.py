@@ -1,0 +1,97 @@
+"""Words of the status page: (Chinese, English)."""
+
+from __future__ import annotations
+
+from dicom_node.web.condition import Fault
+
+WORDS: dict[str, tuple[str, str]] = {
+    "title": ("影像节点状态", "Image node status"),
+    "fine": ("一切正常", "Everything is fine"),
+    "attention": ("需要处理", "Needs attention"),
+    "figures": ("数据", "Figures"),
+    "as_of": ("截至", "As of"),
+    "since": ("接收进程启动于", "receiver started"),
+    "open": ("打开的关联", "Open associations"),
+    "received": ("已接收影像 (本次启动后)", "Images received (since start)"),
+    "refused": ("已拒绝的关联", "Refused associations"),
+    "backlog": ("等待索引的影像", "Images not yet indexed"),
+    "feed": ("影像流序号", "Images feed number"),
+    "disk": ("磁盘可用 / 总量", "Disk free / size"),
+    "memory": ("内存", "Memory"),
+    "receive": ("接收", "receive"),
+    "index": ("索引", "index"),
+    "restarts": ("进程重启次数", "Process restarts"),
+    "expires": ("TLS 证书有效期至", "TLS certificate valid until"),
+    "devices": ("设备", "Devices"),
+    "no_devices": ("尚未登记任何设备: 所有关联都会被拒绝", "No device is listed: every association is refused"),
+    "aet": ("AE 标题", "AE title"),
+    "institution": ("机构", "Institution"),
+    "may": ("权限", "Rights"),
+    "contact": ("最近联系", "Last contact"),
+    "images": ("影像数", "Images"),
+    "last_image": ("最近影像", "Last image"),
+    "now": ("当前关联", "Open now"),
+    "failed": ("存储失败", "Failed stores"),
+    "unlisted": ("已不在清单中", "no longer listed"),
+    "bound": ("绑定证书", "certificate"),
+    "never": ("启动后未联系", "not since start"),
+    "quarantine": ("隔离区", "Quarantine"),
+    "empty": ("隔离区为空", "Nothing is in quarantine"),
+    "arrival": ("到达号", "Arrival"),
+    "when": ("接收时间", "Received"),
+    "reason": ("原因", "Reason"),
+    "detail": ("说明", "Detail"),
+    "retry": ("重试", "Try again"),
+    "indexed": ("已读取并编入索引", "The file was read and indexed"),
+    "more": ("仅显示最近的条目; 总数", "only the latest entries are shown; in all"),
+}
+
+Pair = tuple[str, str]
+# fault → ((zh title, zh action), (en title, en action))
+FAULTS: dict[Fault, tuple[Pair, Pair]] = {
+    "receive": (
+        ("接收进程没有响应", "设备暂时无法发送影像; 节点会自动重启该进程, 若持续请查看日志"),
+        ("The receive process is silent", "Devices cannot send now. The node restarts it by itself; if this lasts, read the log"),
+    ),
+    "index": (
+        ("索引进程已停滞", "影像仍在接收并保存, 但暂不可见; 请查看日志"),
+        ("The index has stopped", "Images are still received and kept, but not shown; read the log"),
+    ),
+    "behind": (
+        ("索引落后: {count} 幅影像等待, 最久 {seconds} 秒", "影像已安全保存; 请检查磁盘与处理器负载"),
+        (
+            "The index is behind; images waiting: {count}, the oldest for {seconds} s",
+            "They are safe on disk; look at disk and processor load",
+        ),
+    ),
+    "disk": (
+        ("磁盘空间不足: 剩余 {free} ({percent} %)", "请扩容或清理; 磁盘写满后新影像将被拒绝"),
+        ("The disk is filling up: {free} left ({percent} %)", "Add space: on a full disk new images are refused"),
+    ),
+    "quarantine": (
+        ("隔离区中有 {count} 个文件", "它们已安全保存但不可见; 请查看下面的列表"),
+        ("Files in quarantine: {count}", "They are kept but not shown; see the list below"),
+    ),
+    "conflict": (
+        ("24 小时内发现 {count} 处数据冲突", "相同标识但内容或患者不同; 请与发送机构核对"),
+        ("Conflicts in the last 24 hours: {count}", "Same identifiers, other content or patient; settle it with the sender"),
+    ),
+    "restarted": (
+        ("进程已被重启 {count} 次", "已自动恢复; 请查看日志了解原因"),
+        ("Restarts of processes: {count}", "The node has recovered by itself; read the log for the cause"),
+    ),
+    "devices": (
+        ("设备清单为空或无法使用 ({reason})", "请更正设备清单文件; 在此之前设备可能被拒绝"),
+        ("The list of devices is empty or cannot be used ({reason})", "Correct the file; until then devices may be refused"),
+    ),
+    "certificate": (
+        ("TLS 证书将于 {date} 失效", "请及时更换证书并重启节点"),
+        ("The TLS certificate ends on {date}", "Replace it in time and restart the node"),
+    ),
+}
+
+REASONS: dict[str, Pair] = {
+    "unparsable": ("文件无法读取", "The file cannot be read"),
+    "study_of_other_institution": ("该检查属于另一机构", "The study belongs to another institution"),
+    "instance_of_other_institution": ("该影像属于另一机构", "The image belongs to another institution"),
+}
