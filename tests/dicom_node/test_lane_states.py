@@ -225,7 +225,7 @@ def test_two_thousand_associations_leave_nothing(node: RunningNode) -> None:
 # (object, private name) → what of it must hold
 def private_names() -> dict[str, bool]:
     """Every private name of pynetdicom that the node uses, and whether it still is what the node takes it for."""
-    from pynetdicom import AE, _config, _globals, acse, association, dul, presentation, sop_class, transport
+    from pynetdicom import AE, _config, _globals, acse, association, dimse_messages, dul, presentation, sop_class, transport
 
     ae = AE("X")
     assoc = association.Association(ae, _globals.MODE_ACCEPTOR)
@@ -249,6 +249,12 @@ def private_names() -> dict[str, bool]:
         "_create_association": takes(transport.RequestHandler._create_association),
         "_server": hasattr(assoc, "_server"),
         "_servers": ae._servers == [],
+        "_create_socket": takes(AE._create_socket, "assoc", "address", "tls_args"),
+        "_reactor_checkpoint": "self._reactor_checkpoint.wait(" in reactor,
+        "_shutdown_socket": takes(transport.AssociationSocket._shutdown_socket),
+        "_dataset_path": "_dataset_path" in inspect.getsource(dimse_messages.DIMSEMessage.primitive_to_message),
+        "_process_recv_primitive": takes(dul.DULServiceProvider._process_recv_primitive)
+        and dul_reactor.index("_process_recv_primitive") < dul_reactor.index("_is_transport_event"),
         "_read_pdu_data": takes(dul.DULServiceProvider._read_pdu_data),
         "_kill_thread": provider._kill_thread is False and "_kill_thread" in dul_reactor,
         "_run_loop_delay": "time.sleep(self._run_loop_delay)" in dul_reactor,
