@@ -67,8 +67,9 @@ def check_public_ports(settings: Settings) -> None:
     for name, host, port in (
         ("HUB_PORT", settings.hub_host, settings.hub_port),
         ("DICOM_PORT", settings.dicom_host, settings.dicom_port),
+        ("DICOM_TLS_PORT", settings.dicom_host, settings.dicom_tls_port),
     ):
-        fault = port_is_free(host, port)
+        fault = port_is_free(host, port) if port else None
         if fault is not None:
             raise SettingsError(
                 f"{name} {port} 端口不可用（{host}）：请换一个端口，例如 {name}={port + 1} make run"

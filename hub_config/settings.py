@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     hub_timezone: str = Field(default="Asia/Shanghai", description="where the hospitals are: DICOM times and ages in days are local")
     dicom_port: int = Field(default=11112, ge=1, le=65535, description="port of the DICOM node")
     dicom_host: str = Field(default="127.0.0.1", description="address the DICOM port listens on")
+    dicom_tls_port: int = Field(default=0, ge=0, le=65535, description="a second port of the node, with TLS; 0: none")
+    dicom_tls_cert: Path | None = Field(default=None, description="PEM certificate (chain) of the TLS port")
+    dicom_tls_key: Path | None = Field(default=None, description="PEM private key of dicom_tls_cert, without password")
+    dicom_tls_ca: Path | None = Field(
+        default=None, description="PEM certificates of the CAs of the devices; when set each must show one of theirs"
+    )
     dicom_aet: str = Field(default="HUB", pattern=r"^[A-Z0-9_]{1,16}$", description="called AE title of the node")
     data_dir: Path = Field(default=ROOT / "var", description="folder with everything that must be kept")
     demo: bool = Field(default=True, description="1: make demo hospitals, users and studies at the first start")
@@ -64,11 +70,15 @@ class Settings(BaseSettings):
     def _whole(self) -> Settings:
         if (self.hub_tls_cert is None) != (self.hub_tls_key is None):
             raise ValueError("HUB_TLS_CERT and HUB_TLS_KEY belong together: give both or none")
-        for path in (self.hub_tls_cert, self.hub_tls_key):
+        if self.dicom_tls_port and not (self.dicom_tls_cert and self.dicom_tls_key):
+            raise ValueError("DICOM_TLS_PORT needs DICOM_TLS_CERT and DICOM_TLS_KEY")
+        for path in (self.hub_tls_cert, self.hub_tls_key, self.dicom_tls_cert, self.dicom_tls_key, self.dicom_tls_ca):
             if path is not None and not path.is_file():
                 raise ValueError(f"there is no file {path}")
         if self.hub_port == self.dicom_port:
             raise ValueError("HUB_PORT and DICOM_PORT are the same number")
+        if self.dicom_tls_port in {self.hub_port, self.dicom_port}:
+            raise ValueError("DICOM_TLS_PORT is the number of another port")
         self.data_dir = self.data_dir.expanduser().absolute()
         return self
 

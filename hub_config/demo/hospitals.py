@@ -94,10 +94,11 @@ def make_accounts(known_passwords: dict[str, str]) -> list[DemoAccount]:
 
 
 def devices() -> list[dict[str, object]]:
-    """Return the devices as the node reads them: per institution CT, MR, DR, US that store, and a workstation that finds and fetches."""
+    """Return the devices as the node reads them: per institution CT, MR, DR, US that take their worklist and store, and a workstation that finds and fetches."""
     made: list[dict[str, object]] = []
+    modality = ["echo", "store", "worklist", "mpps", "commit"]
     for institution, prefix in DEVICE_PREFIX.items():
-        made += [{"aet": f"{prefix}_{kind}1", "institution": institution, "may": ["echo", "store"]} for kind in ("CT", "MR", "DR", "US")]
+        made += [{"aet": f"{prefix}_{kind}1", "institution": institution, "may": modality} for kind in ("CT", "MR", "DR", "US")]
         made.append({"aet": f"{prefix}_WS1", "institution": institution, "may": ["echo", "find", "get", "move"]})
     return made
 

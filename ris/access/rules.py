@@ -17,7 +17,7 @@ CLINICAL_VIEW = frozenset({"exam.view", "report.view", "image.view", "knowledge.
 OPERATIONS: dict[str, frozenset[str]] = {
     "radiologist": CLINICAL_VIEW | {"report.write", "template.edit"},
     "reviewer": CLINICAL_VIEW | {"report.write", "report.review", "template.edit", "knowledge.edit"},
-    "technician": CLINICAL_VIEW | {"exam.perform", "study.link"},
+    "technician": CLINICAL_VIEW | {"exam.perform", "study.link", "image.store"},
     "registrar": CLINICAL_VIEW | {"exam.register", "order.place", "study.link"},
     "clinician": CLINICAL_VIEW,
     "nurse": CLINICAL_VIEW,

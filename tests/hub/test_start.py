@@ -71,6 +71,7 @@ def test_a_taken_port_is_named_in_one_line_and_nothing_starts(name: str, tmp_pat
         ("HUB_PORT", "eight", "HUB_PORT"),
         ("DICOM_AET", "much too long a title", "DICOM_AET"),
         ("HUB_TLS_CERT", "/nowhere/cert.pem", "HUB_TLS_KEY"),
+        ("DICOM_TLS_PORT", "2762", "DICOM_TLS_CERT"),
     ],
 )
 def test_a_wrong_setting_is_named(setting: str, value: str, words: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""An empty hub with TLS: https on the public port, secure cookies, and the first administrator made by the one command."""
+"""An empty hub with TLS: https on the public port, secure cookies, the node's TLS port, the first administrator made by the one command."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pynetdicom import AE
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, take_free_port
 from tests.running_hub import HEALTH, RunningHub, outside_environment
 
 
@@ -43,10 +44,13 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     return files
 
 
-@pytest.mark.clause("H-1", "S-9")
+@pytest.mark.clause("H-1", "S-9", "O-11")
 def test_https_and_the_first_administrator(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
-    hub = RunningHub(tmp_path / "data", DEMO="0", HUB_TLS_CERT=str(certificate), HUB_TLS_KEY=str(key))
+    tls = {"TLS_CERT": str(certificate), "TLS_KEY": str(key)}
+    dicom_tls_port = take_free_port()
+    settings = {f"{part}_{name}": value for part in ("HUB", "DICOM") for name, value in tls.items()}
+    hub = RunningHub(tmp_path / "data", DEMO="0", DICOM_TLS_PORT=str(dicom_tls_port), **settings)
     try:
         hub.wait_ready()
         command = re.search(r"RIS_DATABASE='([^']+)' \S+ -m ris administrator --username (\w+)", hub.said())
@@ -75,6 +79,14 @@ def test_https_and_the_first_administrator(tmp_path: Path) -> None:
             assert "max-age=" in answer.headers["strict-transport-security"]
             write = client.put("/services/ris/api/v1/me/preferences", json={}, headers={"Origin": f"https://localhost:{hub.port}"})
             assert write.status_code < 300, write.text
+        (hub.data_dir / "devices.json").write_text(json.dumps([{"aet": "CT_TLS", "institution": "H01", "may": ["echo"]}]))
+        device = AE("CT_TLS")
+        device.add_requested_context("1.2.840.10008.1.1")
+        for port, secured in ((dicom_tls_port, (trusted, "localhost")), (hub.dicom_port, None)):
+            association = device.associate("127.0.0.1", port, ae_title="HUB", tls_args=secured)
+            assert association.send_c_echo().Status == 0
+            association.release()
+        assert not device.associate("127.0.0.1", dicom_tls_port, ae_title="HUB").is_established, "the TLS port speaks without TLS"
         with pytest.raises(httpx.TransportError):
             httpx.get(f"http://127.0.0.1:{hub.port}/hub/health", timeout=5)
     finally:
