@@ -54,6 +54,8 @@ class Cable:
                 sink.sendall(data)
         for end in (source, sink):
             self._links.discard(end)
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # a mere close waits for the thread that reads from it: the browser would hear nothing
             end.close()
 
     def cut(self) -> None:

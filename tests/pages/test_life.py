@@ -46,7 +46,7 @@ async def test_closed_socket_leaves_the_desk_its_grace_and_no_more(brief: Pages)
     again.close()
     await _gone(brief, "anna", kernel_id, 6)
     wait_for(lambda: not psutil.pid_exists(pid), 5, "the process of the kernel is gone")
-    assert not (brief.folder / "run" / "desks" / kernel_id).exists(), "ticket and folder are gone"
+    wait_for(lambda: not (brief.folder / "run" / "desks" / kernel_id).exists(), 5, "ticket and folder are gone")
 
 
 async def test_hint_of_the_browser_ends_only_a_page_without_socket(brief: Pages) -> None:
