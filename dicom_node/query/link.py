@@ -8,6 +8,7 @@ keeps its connection, and with it the thread and the cursor that answer it.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import socketserver
 import threading
@@ -50,6 +51,13 @@ class _Connection:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(place))
         self._stream = self._socket.makefile("rb")
+        self._poll = select.poll()  # unlike select, good for any number of a descriptor
+        self._poll.register(self._socket, select.POLLIN)
+
+    @property
+    def over(self) -> bool:
+        """Whether the other process has ended (it may have started anew): nothing else can be readable between two questions."""
+        return bool(self._poll.poll(0))
 
     def ask(self, line: bytes, timeout: float) -> dict[str, Any] | Blobs:
         self._socket.settimeout(timeout)
@@ -96,28 +104,21 @@ def ask_blobs(folder: Path, question: dict[str, Any], timeout: float = 10.0) -> 
 def _asked(place: Path, question: dict[str, Any], timeout: float) -> dict[str, Any] | Blobs:
     line = orjson.dumps(question) + b"\n"
     connections: dict[Path, _Connection] = _own.__dict__.setdefault("connections", {})
-    kept = connections.pop(place, None)  # an exchange that fails in the middle must not be continued by the next one
-    if kept is not None:
-        try:
-            answer = kept.ask(line, timeout)
-        except TimeoutError as error:
-            kept.close()
-            raise LinkError("the other process does not answer in time") from error
-        except (OSError, EOFError, ValueError):
-            kept.close()  # it has started anew since the last question
-        else:
-            connections[place] = kept
-            return answer
+    connection = connections.pop(place, None)  # an exchange that fails in the middle must not be continued by the next one
+    if connection is not None and connection.over:
+        connection.close()
+        connection = None
     try:
-        fresh = _Connection(place)
+        connection = connection or _Connection(place)
     except OSError as error:
         raise LinkError("the other process does not answer") from error
     try:
-        answer = fresh.ask(line, timeout)
+        answer = connection.ask(line, timeout)
     except (OSError, EOFError, ValueError) as error:
-        fresh.close()
+        # never put again: it may have been taken, and a step or a file would be made twice
+        connection.close()
         raise LinkError("the other process broke off its answer") from error
-    connections[place] = fresh
+    connections[place] = connection
     return answer
 
 
