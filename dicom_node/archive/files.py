@@ -20,6 +20,7 @@ IMPLEMENTATION_UID = b"2.25.277315926535897932384626433832795028"
 IMPLEMENTATION_NAME = b"HUB_NODE_1"
 WEB = "web-"  # begins the temporary names of the web process, which hands its files over to the receive process
 READ_BACK = 1 << 20  # bytes at once
+FIRST = 8 << 10  # bytes: the identifying UIDs are nearly always in them
 _HANDED = re.compile(r"web-[0-9]+-[0-9]+\Z")
 
 
@@ -110,12 +111,16 @@ class IncomingFile:
         self._digest = hashlib.sha256(head)
         self._head: list[bytes | memoryview] = [head]
         self.head_size = self.size = len(head)
+        self.first = b""
+        """The first bytes of the data set, for who must know at once what it is."""
 
     def write(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Append `pieces` (at most 1,000 of them)."""
         pending: list[bytes | memoryview] = [*self._head, *pieces]
         self._head = []
         for piece in pieces:
+            if len(self.first) < FIRST:
+                self.first += piece[: FIRST - len(self.first)]
             self._digest.update(piece)
             self.size += len(piece)
         while pending:
@@ -140,6 +145,7 @@ class IncomingFile:
         if os.pread(self.fd, self.head_size, 0) != self._head[0]:
             raise OSError("the handed file has another head")
         self._head = []
+        self.first = os.pread(self.fd, FIRST, self.head_size)
         while piece := os.pread(self.fd, READ_BACK, self.size):
             self._digest.update(piece)
             self.size += len(piece)

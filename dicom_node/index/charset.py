@@ -25,7 +25,7 @@ def effective(declared: Iterable[str], samples: Iterable[bytes]) -> tuple[list[s
     terms = [str(term).strip() for term in declared]
     if any(term not in _WEAK for term in terms):
         return terms, None
-    high = [sample for sample in samples if any(byte > 0x7F for byte in sample)]
+    high = [sample for sample in samples if not sample.isascii()]
     if not high:
         return terms, None
     if all(_decodes(sample, "utf-8") for sample in high):
@@ -73,7 +73,7 @@ def _has_common(sample: bytes, *, level_one: bool) -> bool:
 def decode_text(raw: bytes, charsets: list[str]) -> str:
     """One text value. Never raises: what cannot be decoded becomes U+FFFD."""
     raw = raw.rstrip(b"\0 ")
-    if all(byte < 0x80 for byte in raw) and b"\x1b" not in raw:
+    if raw.isascii() and b"\x1b" not in raw:
         return raw.decode("ascii")
     codec = _CODECS.get(charsets[0] if charsets else "")
     if codec is not None:

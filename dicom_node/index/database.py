@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ import duckdb
 from dicom_node.index import schema
 
 Rows = list[dict[str, Any]]
+
+
+def among(column: str, values: Sequence[Any]) -> str:
+    """The condition that `column` is one of `values`, which are then parameters: unlike a list in one parameter it uses the column's index."""
+    return f"{column} IN ({', '.join('?' * len(values))})" if values else "false"
 
 
 class StaleIndexError(RuntimeError):
@@ -27,13 +34,26 @@ class Database:
         self.writer.execute("SET enable_external_access = false")
         for statement in schema.CREATE:
             self.writer.execute(statement)
-        found = self.writer.execute("SELECT journal, version FROM cursor").fetchone()
+        found = self.writer.execute("SELECT version FROM cursor").fetchone()
         if found is None:
-            self.writer.execute("INSERT INTO cursor VALUES (0, ?)", [schema.VERSION])
-        elif found[1] != schema.VERSION:
+            self.writer.execute("INSERT INTO cursor VALUES (0, ?, -1)", [schema.VERSION])
+        elif found[0] != schema.VERSION:
             self.writer.close()
             raise StaleIndexError
         self._local = threading.local()
+        self._changes: Counter[str] = Counter()
+        self.uncopied: set[str] = set()
+        """Studies whose change is not in the register yet."""
+
+    def change_of(self, study: str) -> int:
+        """A number that is another one after each change of the study: what was read with the same number is still right."""
+        return self._changes[study]
+
+    def changed(self, studies: Iterable[str]) -> None:
+        """The writer has committed a change of these studies."""
+        for study in studies:
+            self._changes[study] += 1
+            self.uncopied.add(study)
 
     def journal_cursor(self) -> int:
         """Arrival number up to which the journal is in the index."""

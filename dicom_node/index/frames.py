@@ -6,11 +6,14 @@ Plain and enhanced multi-frame objects (shared and per-frame functional groups, 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
+
+from dicom_node.index.elements import Elements, UnusualError
 
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
 PROJECTION = {"CR", "DX", "MG", "XA", "RF", "IO", "PX", "RG"}
@@ -19,18 +22,21 @@ NATIVE_LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 MAX_FRAMES = 20_000
 MAX_FRAME_BYTES = 256 << 20  # decoded; a header that claims more is a bomb or a fault
 Frame = dict[str, Any]
+Header = Dataset | Elements
 
 
-def value(ds: Dataset, keyword: str) -> Any:
+def value(ds: Header, keyword: str) -> Any:
     """An element's value; None when absent, empty or malformed."""
     try:
         found = ds.get(keyword)
+    except UnusualError:
+        raise
     except Exception:
         return None
     return None if found is None or found in ("", []) else found
 
 
-def numbers(ds: Dataset, keyword: str, count: int | None = None) -> list[float] | None:
+def numbers(ds: Header, keyword: str, count: int | None = None) -> list[float] | None:
     """Finite numbers of an element, `count` of them when given; None when they are not there."""
     found = value(ds, keyword)
     if found is None:
@@ -39,24 +45,24 @@ def numbers(ds: Dataset, keyword: str, count: int | None = None) -> list[float] 
         values = [float(x) for x in (found if isinstance(found, (list, tuple)) or hasattr(found, "append") else [found])]
     except (TypeError, ValueError):
         return None
-    if (count is not None and len(values) != count) or not all(np.isfinite(values)):
+    if (count is not None and len(values) != count) or not all(map(math.isfinite, values)):
         return None
     return values
 
 
-def number(ds: Dataset, keyword: str) -> float | None:
+def number(ds: Header, keyword: str) -> float | None:
     """The first number of an element."""
     found = numbers(ds, keyword)
     return found[0] if found else None
 
 
-def integer(ds: Dataset, keyword: str) -> int | None:
+def integer(ds: Header, keyword: str) -> int | None:
     """The first whole number of an element; bounded to 32 bits."""
     found = number(ds, keyword)
     return int(found) if found is not None and abs(found) < 1 << 31 else None
 
 
-def text(ds: Dataset, keyword: str) -> str | None:
+def text(ds: Header, keyword: str) -> str | None:
     """An element's first value as stripped text."""
     found = value(ds, keyword)
     if found is None:
@@ -66,13 +72,17 @@ def text(ds: Dataset, keyword: str) -> str | None:
     return str(found).strip() or None
 
 
-def sequence(ds: Dataset, keyword: str) -> list[Dataset]:
+def sequence(ds: Header, keyword: str) -> list[Header]:
     """Items of a sequence; empty when it is absent or broken."""
     found = value(ds, keyword)
-    return [item for item in found if isinstance(item, Dataset)] if found is not None and not isinstance(found, (str, bytes)) else []
+    return (
+        [item for item in found if isinstance(item, (Dataset, Elements))]
+        if found is not None and not isinstance(found, (str, bytes))
+        else []
+    )
 
 
-def pixel_fault(ds: Dataset, pixel_length: int | None) -> str | None:
+def pixel_fault(ds: Header, pixel_length: int | None) -> str | None:
     """Why an object cannot be shown as frames, or None. `pixel_length`: bytes of native Pixel Data, -1 encapsulated, None absent."""
     rows, columns = integer(ds, "Rows"), integer(ds, "Columns")
     if pixel_length is None:
@@ -95,7 +105,7 @@ def pixel_fault(ds: Dataset, pixel_length: int | None) -> str | None:
     return None
 
 
-def frame_count(ds: Dataset) -> int | None:
+def frame_count(ds: Header) -> int | None:
     """Number of Frames, 1 when absent; None when it cannot be read."""
     raw = ds.get_item("NumberOfFrames")
     if raw is None or raw.value in (None, b"", ""):
@@ -104,7 +114,7 @@ def frame_count(ds: Dataset) -> int | None:
     return count if count is not None and count >= 1 else None
 
 
-def windows(ds: Dataset) -> list[dict[str, Any]]:
+def windows(ds: Header) -> list[dict[str, Any]]:
     """VOI windows in the order of the header (PS3.3 C.11.2); widths that are not positive are dropped."""
     centres, widths = numbers(ds, "WindowCenter") or [], numbers(ds, "WindowWidth") or []
     names = value(ds, "WindowCenterWidthExplanation")
@@ -121,7 +131,7 @@ def _positive(pair: list[float] | None) -> list[float] | None:
     return pair if pair is not None and min(pair) > 0 else None
 
 
-def regions(ds: Dataset, rows: int, columns: int) -> tuple[list[dict[str, Any]], bool]:
+def regions(ds: Header, rows: int, columns: int) -> tuple[list[dict[str, Any]], bool]:
     """Calibrated two-dimensional ultrasound regions, clipped to the picture, and whether one reached beyond it."""
     found: list[dict[str, Any]] = []
     outside = False
@@ -146,7 +156,7 @@ def _same(spacings: list[list[float]]) -> bool:
     return all(np.allclose(s, spacings[0], rtol=0.005) for s in spacings)
 
 
-def spacing_of(ds: Dataset, measures: Dataset, rows: int, columns: int) -> dict[str, Any]:
+def spacing_of(ds: Header, measures: Header, rows: int, columns: int) -> dict[str, Any]:
     """`spacing` [between rows, between columns] in mm and `spacing_kind`; for ultrasound also `regions`."""
     found, outside = regions(ds, rows, columns)
     if found:
@@ -161,7 +171,7 @@ def spacing_of(ds: Dataset, measures: Dataset, rows: int, columns: int) -> dict[
     return {"spacing": imager, "spacing_kind": "imager" if imager else "none"}
 
 
-def _group(item: Dataset | None, shared: Dataset | None, name: str) -> Dataset | None:
+def _group(item: Header | None, shared: Header | None, name: str) -> Header | None:
     """The macro `name` of one frame: its own, else the shared one."""
     for holder in (item, shared):
         if holder is not None and (found := sequence(holder, name)):
@@ -169,7 +179,7 @@ def _group(item: Dataset | None, shared: Dataset | None, name: str) -> Dataset |
     return None
 
 
-def output_format(ds: Dataset) -> dict[str, Any]:
+def output_format(ds: Header) -> dict[str, Any]:
     """Format of the decoded pixels as they are sent: colour is always 8-bit RGB, one bit becomes one byte."""
     photometric = text(ds, "PhotometricInterpretation") or "MONOCHROME2"
     allocated = integer(ds, "BitsAllocated") or 16
@@ -182,14 +192,14 @@ def output_format(ds: Dataset) -> dict[str, Any]:
     return {"bits": bits, "signed": signed and allocated > 1, "samples": 1, "photometric": photometric}
 
 
-def _sent_as_stored(ds: Dataset, *, monochrome: bool) -> bool:
+def _sent_as_stored(ds: Header, *, monochrome: bool) -> bool:
     allocated = integer(ds, "BitsAllocated")
     if monochrome:
         return allocated in {8, 16, 32}
     return allocated == 8 and text(ds, "PhotometricInterpretation") == "RGB" and not integer(ds, "PlanarConfiguration")
 
 
-def _stored(ds: Dataset, keyword: str, *, bits: int, signed: bool) -> int | None:
+def _stored(ds: Header, keyword: str, *, bits: int, signed: bool) -> int | None:
     """A stored pixel value of the header in the pixels' own sign (its VR often says otherwise)."""
     found = integer(ds, keyword)
     if found is None:
@@ -199,14 +209,13 @@ def _stored(ds: Dataset, keyword: str, *, bits: int, signed: bool) -> int | None
     return found if signed or found >= 0 else found + (1 << bits)
 
 
-def build(ds: Dataset, sop_uid: str) -> list[Frame]:
-    """One Frame for each frame of a showable object; `index` is set when the series is put in order."""
+def build(ds: Header, sop_uid: str, syntax: str) -> list[Frame]:
+    """One Frame for each frame of a showable object of this transfer syntax; `index` is set when the series is put in order."""
     rows, columns = integer(ds, "Rows") or 0, integer(ds, "Columns") or 0
     form = output_format(ds)
     plain = {"bits": form["bits"], "signed": form["signed"]}
     monochrome = form["samples"] == 1
     lut = monochrome and bool(sequence(ds, "ModalityLUTSequence"))
-    syntax = str(ds.file_meta.TransferSyntaxUID) if hasattr(ds, "file_meta") else ""
     raw = syntax in NATIVE_LITTLE_ENDIAN and not lut and _sent_as_stored(ds, monochrome=monochrome)
     shared = next(iter(sequence(ds, "SharedFunctionalGroupsSequence")), None)
     own = sequence(ds, "PerFrameFunctionalGroupsSequence")
@@ -271,8 +280,9 @@ def build(ds: Dataset, sop_uid: str) -> list[Frame]:
 
 def _is_frame(orientation: list[float]) -> bool:
     """Whether the six cosines are two unit vectors at a right angle (within what scanners round away)."""
-    row, column = np.array(orientation[:3]), np.array(orientation[3:])
-    return bool(abs(np.linalg.norm(row) - 1) < 0.01 and abs(np.linalg.norm(column) - 1) < 0.01 and abs(row @ column) < 0.01)
+    row, column = orientation[:3], orientation[3:]
+    right_angle = abs(sum(a * b for a, b in zip(row, column, strict=True))) < 0.01
+    return right_angle and abs(math.hypot(*row) - 1) < 0.01 and abs(math.hypot(*column) - 1) < 0.01
 
 
 def readable_syntax(uid: str) -> bool:

@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import re
 import warnings
-import zlib
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pydicom
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
 
-from dicom_node.archive.identity import uid_fault
+from dicom_node.archive.identity import DEFLATED, IMPLICIT_LE, UNDEFINED, uid_fault
 from dicom_node.archive.journal import Entry
-from dicom_node.index import charset, frames
-from dicom_node.index.frames import integer, number, text
+from dicom_node.index import charset, dataset, frames
+from dicom_node.index.dataset import UnparsableError
+from dicom_node.index.elements import CHARACTER_SET, PIXEL_DATA, BeyondError, Elements, UnusualError
+from dicom_node.index.frames import Header, integer, number, text
 from dicom_node.index.pinyin import pinyin
 from dicom_node.index.schema import INSTANCE
 
-BULK_BYTES = 4096  # longer binary values are left out of the header JSON and served from the file
-BULK_MARK = "bulk"
-MAX_INFLATED, INFLATE_STEP = 256 << 20, 1 << 20  # bytes
-_TEXT_TAGS = (
-    0x00080080, 0x00080081, 0x00080090, 0x00081030, 0x0008103E, 0x00081040, 0x00081050, 0x00081070, 0x00081080,
-    0x00100010, 0x00101001, 0x00101040, 0x001021B0, 0x00104000, 0x00180010, 0x00181030, 0x00321032, 0x00321060, 0x00400254,
-)  # fmt: skip
 _PATIENT_NAME = 0x00100010
-_EXTENDED = {"PixelData": 0x7FE00010, "FloatPixelData": 0x7FE00008, "DoubleFloatPixelData": 0x7FE00009}
+HEAD_BYTES = 24 << 10  # most headers are shorter: one read gives all of it
+_OTHERS = {"1.2.840.10008.1.2.2", *DEFLATED}  # big endian, deflated: read by pydicom
 _DA = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _TM = re.compile(r"(\d{2})(?::?(\d{2}))?(?::?(\d{2}))?(\.\d{1,6})?\s*\Z")
 
 
-class UnparsableError(ValueError):
-    """The file cannot be indexed; the message is the reason kept in quarantine."""
-
-
 def parse(path: Path, entry: Entry, arrival: int) -> dict[str, Any]:
     """The `instance` row of a stored file."""
+    try:
+        with path.open("rb") as file:
+            return _row(*_elements(file.fileno(), entry.transfer_syntax), entry, arrival)
+    except UnparsableError:
+        raise
+    except Exception:  # whatever is out of the ordinary: pydicom decides
+        return parse_with_pydicom(path, entry, arrival)
+
+
+def parse_with_pydicom(path: Path, entry: Entry, arrival: int) -> dict[str, Any]:
+    """The same row by the long way, which reads whatever pydicom reads; UnparsableError where that is nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            ds, pixel_offset, pixel_length = _read(path)
-            return _row(ds, entry, arrival, pixel_offset, pixel_length)
+            return _row(*dataset.read(path), entry, arrival)
         except UnparsableError:
             raise
         except RecursionError as error:
@@ -54,77 +54,43 @@ def parse(path: Path, entry: Entry, arrival: int) -> dict[str, Any]:
             raise UnparsableError(f"{type(error).__name__} while reading the header") from error
 
 
-def _check_inflated(path: Path) -> None:
-    """Refuse a deflated file whose data set would not fit in memory, before anything inflates it whole."""
-    with path.open("rb") as file:
-        file.seek(140)
-        file.seek(144 + int.from_bytes(file.read(4), "little"))  # the archive writes its own file meta: a group length is there
-        inflater, size = zlib.decompressobj(-15), 0
-        while chunk := file.read(INFLATE_STEP):
-            while chunk:
-                size += len(inflater.decompress(chunk, INFLATE_STEP))
-                if size > MAX_INFLATED:
-                    raise UnparsableError("the inflated data set is too large")
-                chunk = inflater.unconsumed_tail
+def _elements(fd: int, syntax: str) -> tuple[Elements, int | None, int | None]:
+    """(header, offset of native pixel values in the file or None, their length; -1 encapsulated; None no pixels); UnusualError."""
+    if syntax in _OTHERS:
+        raise UnusualError("another encoding")
+    size = os.fstat(fd).st_size
+    try:
+        return _walk(os.pread(fd, HEAD_BYTES, 0), size, syntax)
+    except BeyondError:
+        if size <= HEAD_BYTES:
+            raise
+    with mmap.mmap(fd, size, prot=mmap.PROT_READ) as whole:
+        found, offset, length = _walk(whole, size, syntax)
+        found.detach()
+        return found, offset, length
 
 
-def _read(path: Path) -> tuple[Dataset, int | None, int | None]:
-    """(header, offset of native pixel values in the file or None, their length; -1 encapsulated; None no pixels)."""
-    with path.open("rb") as file:
-        if pydicom.filereader.read_file_meta_info(path).TransferSyntaxUID.is_deflated:
-            _check_inflated(path)
-        ds = pydicom.dcmread(file, stop_before_pixels=True)
-        syntax = ds.file_meta.TransferSyntaxUID
-        if syntax.is_deflated:
-            whole = pydicom.dcmread(path)
-            return ds, None, len(whole.PixelData) if "PixelData" in whole else None
-        at = file.tell()
-        file.seek(at)
-        head = file.read(12)
-    if len(head) < 8:
+def _walk(data: bytes | mmap.mmap, size: int, syntax: str) -> tuple[Elements, int | None, int | None]:
+    # the archive writes its own file meta: a group length is there
+    start = 144 + int.from_bytes(data[140:144], "little")
+    explicit = syntax != IMPLICIT_LE
+    ds = Elements(data, start, len(data), explicit=explicit)
+    at = ds.end
+    if at == size:
         return ds, None, None
-    big = not syntax.is_little_endian
-    order = "big" if big else "little"
-    tag = int.from_bytes(head[0:2], order) << 16 | int.from_bytes(head[2:4], order)  # type: ignore[arg-type]
-    if tag != _EXTENDED["PixelData"]:
+    if at + 12 > len(data):
+        raise BeyondError("ends before the pixels")
+    tag = int.from_bytes(data[at : at + 2], "little") << 16 | int.from_bytes(data[at + 2 : at + 4], "little")
+    if tag != PIXEL_DATA:
         return ds, None, None
-    if syntax.is_implicit_VR:
-        length, offset = int.from_bytes(head[4:8], "little"), at + 8
-    else:
-        length, offset = int.from_bytes(head[8:12], order), at + 12  # type: ignore[arg-type]
-    if length == 0xFFFFFFFF:
+    length, offset = (int.from_bytes(data[at + 8 : at + 12], "little"), at + 12) if explicit else (
+        int.from_bytes(data[at + 4 : at + 8], "little"), at + 8)  # fmt: skip
+    if length == UNDEFINED:
         return ds, None, -1
-    available = path.stat().st_size - offset
-    return ds, offset, min(length, available)
+    return ds, offset, min(length, size - offset)
 
 
-def _declared(ds: Dataset) -> list[str]:
-    found: Any = ds.get("SpecificCharacterSet")
-    if found is None:
-        return []
-    return [str(found)] if isinstance(found, str) else [str(term) for term in found]
-
-
-def _mend_text(ds: Dataset) -> tuple[list[str], str | None, dict[int, bytes]]:
-    """Decode the text of the top level by the effective character set; returns it, the guess, and raw values by tag."""
-    raw: dict[int, bytes] = {}
-    for tag in _TEXT_TAGS:
-        # pydicom's overloads leave the raw element out
-        item: object = ds.get_item(tag) if tag in ds else None
-        if isinstance(item, RawDataElement) and isinstance(item.value, bytes):
-            raw[tag] = item.value
-    declared = _declared(ds)
-    terms, guess = charset.effective(declared, raw.values())
-    if guess is not None or any("58" in term for term in terms) or terms[:1] in (["GB18030"], ["GBK"]):
-        for tag, item_value in raw.items():
-            if any(byte > 0x7F or byte == 0x1B for byte in item_value):
-                vr = pydicom.datadict.dictionary_VR(tag)
-                ds[tag] = DataElement(tag, vr, "=".join(charset.name_groups(item_value, terms)).rstrip("=") if vr == "PN"
-                                      else charset.decode_text(item_value, terms))  # fmt: skip
-    return terms, guess, raw
-
-
-def _day(ds: Dataset, keyword: str) -> date | None:
+def _day(ds: Header, keyword: str) -> date | None:
     found = _DA.match(text(ds, keyword) or "")
     if found is None:
         return None
@@ -133,7 +99,7 @@ def _day(ds: Dataset, keyword: str) -> date | None:
     return None
 
 
-def _time(ds: Dataset, keyword: str) -> str | None:
+def _time(ds: Header, keyword: str) -> str | None:
     """A time as HHMMSS[.FFFFFF]."""
     found = _TM.match(text(ds, keyword) or "")
     if found is None:
@@ -144,34 +110,17 @@ def _time(ds: Dataset, keyword: str) -> str | None:
     return hours + (minutes or "00") + (seconds or "00") + (fraction or "")
 
 
-def header_json(ds: Dataset, *, pixels: bool) -> bytes:
-    """DICOM JSON (PS3.18 F) of the header, in UTF-8.
-
-    A long binary value becomes the reference `bulk/<tag>`, as the pixels do; inside a sequence `bulk/<tag>/<item>/<tag>`.
-    """
-    encoded = ds.to_json_dict(bulk_data_threshold=BULK_BYTES, bulk_data_element_handler=lambda _: BULK_MARK, suppress_invalid_tags=True)
-    encoded["00080005"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
-    if pixels:
-        encoded["7FE00010"] = {"vr": "OW", "BulkDataURI": BULK_MARK}
-    _name_bulk(encoded, BULK_MARK)
-    return orjson.dumps(dict(sorted(encoded.items())), option=orjson.OPT_NON_STR_KEYS, default=_plain)
+def _mend(ds: Elements) -> tuple[list[str], str | None, dict[int, bytes]]:
+    """As `dataset.mend_text`."""
+    raw = {tag: value for tag in dataset.TEXT_TAGS if (value := ds.raw(tag))}
+    declared = ds.raw(CHARACTER_SET)
+    terms = [] if declared is None else [term.strip() for term in declared.decode("ascii", "replace").strip(" \0").split("\\")]
+    terms, guess = charset.effective(terms if any(terms) else [], raw.values())
+    ds.decode_with(terms)
+    return terms, guess, raw
 
 
-def _name_bulk(data_set: dict[str, Any], above: str) -> None:
-    """Give each long value its reference, items of sequences counted from 1."""
-    for tag, element in data_set.items():
-        if element.get("BulkDataURI") == BULK_MARK:
-            element["BulkDataURI"] = f"{above}/{tag}"
-        for place, item in enumerate(element.get("Value", []) if element.get("vr") == "SQ" else [], 1):
-            _name_bulk(item, f"{above}/{tag}/{place}")
-
-
-def _plain(found: Any) -> Any:
-    """Numbers and strings of pydicom's own types as plain JSON."""
-    return float(found) if isinstance(found, (int, float)) or hasattr(found, "as_tuple") else str(found)
-
-
-def _row(ds: Dataset, entry: Entry, arrival: int, pixel_offset: int | None, pixel_length: int | None) -> dict[str, Any]:
+def _row(ds: Header, pixel_offset: int | None, pixel_length: int | None, entry: Entry, arrival: int) -> dict[str, Any]:
     uids = {}
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         uid = text(ds, keyword)
@@ -180,7 +129,7 @@ def _row(ds: Dataset, entry: Entry, arrival: int, pixel_offset: int | None, pixe
         uids[keyword] = uid
     if uids["SOPInstanceUID"] != entry.sop_uid:
         raise UnparsableError("SOPInstanceUID differs between command and data set")
-    terms, guess, raw = _mend_text(ds)
+    terms, guess, raw = _mend(ds) if isinstance(ds, Elements) else dataset.mend_text(ds)
     if _PATIENT_NAME in raw:
         groups = charset.name_groups(raw[_PATIENT_NAME], terms)
     else:
@@ -193,7 +142,7 @@ def _row(ds: Dataset, entry: Entry, arrival: int, pixel_offset: int | None, pixe
     fault = frames.pixel_fault(ds, pixel_length)
     if fault is None and not frames.readable_syntax(entry.transfer_syntax):
         fault = "transfer_syntax"
-    shown = frames.build(ds, entry.sop_uid) if fault is None else []
+    shown = frames.build(ds, entry.sop_uid, entry.transfer_syntax) if fault is None else []
     first = shown[0] if shown else {}
     position = first.get("position") or [None] * 3
     spacing = first.get("spacing") or [None] * 2
@@ -230,13 +179,13 @@ def _row(ds: Dataset, entry: Entry, arrival: int, pixel_offset: int | None, pixe
         "repetition_time": number(ds, "RepetitionTime"), "echo_time": number(ds, "EchoTime"),
         "contrast_agent": text(ds, "ContrastBolusAgent"), "charset_guess": guess, "unshowable": fault,
         "pixel_offset": pixel_offset, "pixel_length": pixel_length,
-        "frame_json": orjson.dumps(shown).decode() if shown else None, "header": header_json(ds, pixels=pixel_length is not None).decode(),
+        "frame_json": orjson.dumps(shown).decode() if shown else None,
     }  # fmt: skip
     return row
 
 
-def _joined(ds: Dataset, keyword: str) -> str | None:
+def _joined(ds: Header, keyword: str) -> str | None:
     found = frames.value(ds, keyword)
     if found is None:
         return None
-    return "\\".join(str(x) for x in found) if not isinstance(found, str) else found
+    return "\\".join(str(x).strip() for x in found) if not isinstance(found, str) else found.strip()

@@ -17,6 +17,7 @@ from dicom_node.archive.files import WEB, Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
+from dicom_node.index.register import Register
 from dicom_node.index.retry import Outcome, retry
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
@@ -31,19 +32,22 @@ from dicom_node.worklist.steps import Steps
 
 log = logs.get(__name__)
 PAUSE = 0.1  # seconds between looks at the journal
+GATHER, STILL = 0.5, 0.04  # seconds: arrivals that follow each other this closely are indexed together, for so long at most
+LEISURE, BREATH = 1.0, 0.03  # seconds without arrivals until header JSON is written; between two lots of it, for whoever asks
 
 
 class Follower:
     """The thread that brings index and feed up to the journal."""
 
     def __init__(self, settings: Settings, database: Database, feed: Feed, archive: Archive, steps: Steps) -> None:
-        self._archive, self._feed = archive, feed
+        self._database, self._archive, self._feed = database, archive, feed
         self._writer = IndexWriter(database, journal_file(settings), archive)
+        self._register = Register(database)
         self._publisher = Publisher(database, feed, settings.quiet_seconds)
         self._steps = steps
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self.beat = time.monotonic()
+        self.beat = self._arrived = time.monotonic()
         self.batches, self.batch_seconds = 0, 0.0
         self._retries: queue.SimpleQueue[tuple[int, Future[tuple[Outcome, str]]]] = queue.SimpleQueue()
 
@@ -91,15 +95,33 @@ class Follower:
                 count = self._writer.step()
                 if count:
                     self.batches, self.batch_seconds = self.batches + 1, self.batch_seconds + time.monotonic() - begin
+                self._register.catch_up(self._writer.cursor)
                 self._publisher.step(self._writer.cursor)
                 self._publisher.report_quiet()
                 self._steps.tell()
                 self.beat = time.monotonic()
-                if count == 0:
-                    self._stop.wait(PAUSE)
+                if count:
+                    self._arrived = time.monotonic()
+                    self._gather()
+                else:
+                    at_leisure = time.monotonic() - self._arrived > LEISURE and self._writer.render()
+                    self._stop.wait(BREATH if at_leisure else PAUSE)
             except Exception:
                 log.exception("follower.failed")
                 self._stop.wait(1.0)
+
+    def _gather(self) -> None:
+        """Wait while instances keep arriving: a commit costs the same for one as for a hundred."""
+        until, seen = time.monotonic() + GATHER, self._writer.journal.end()
+        while time.monotonic() < until and not self._stop.wait(STILL):
+            end = self._writer.journal.end()
+            if end == seen:
+                return
+            seen = end
+
+    def headers_waiting(self) -> int:
+        """Instances whose header JSON is not written yet."""
+        return int(self._database.rows("SELECT count(*) AS n FROM instance WHERE arrival > ?", [self._writer.headers])[0]["n"])
 
     @property
     def alive(self) -> bool:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from dicom_node.feed import Event, Feed
-from dicom_node.index.database import Database
+from dicom_node.index.database import Database, among
 
 STUDY_STATE = """
     study_uid, institution, accession, patient_id, patient_name, name_alphabetic, name_ideographic, pinyin,
@@ -25,10 +25,7 @@ class Publisher:
         self._last: dict[tuple[str, str], tuple[int, float]] = {(s, r): (arrival, now) for s, r, arrival in feed.waiting()}
 
     def _studies(self, uids: set[str]) -> dict[str, dict[str, Any]]:
-        rows = self._database.rows(
-            f"SELECT {STUDY_STATE} FROM study WHERE study_uid IN (SELECT unnest(?::VARCHAR[]))",  # noqa: S608
-            [sorted(uids)],
-        )
+        rows = self._database.rows(f"SELECT {STUDY_STATE} FROM study WHERE {among('study_uid', sorted(uids))}", sorted(uids))  # noqa: S608
         return {row["study_uid"]: row for row in rows}
 
     def step(self, until: int) -> None:

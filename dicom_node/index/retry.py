@@ -15,6 +15,7 @@ from dicom_node.archive.journal import Entry
 from dicom_node.feed import Feed
 from dicom_node.index import header
 from dicom_node.index.database import Database
+from dicom_node.index.dataset import UnparsableError
 from dicom_node.index.writer import IndexWriter
 
 log = logs.get(__name__)
@@ -45,7 +46,7 @@ def retry(writer: IndexWriter, feed: Feed, archive: Archive, arrival: int) -> tu
 def _read(path: Path, entry: Entry, arrival: int) -> tuple[dict[str, Any] | None, str]:
     try:
         return header.parse(path, entry, arrival), ""
-    except header.UnparsableError as error:
+    except UnparsableError as error:
         return None, str(error)
 
 

@@ -1,7 +1,8 @@
 """Tables of the index. `instance` has one row for each kept copy; `study` and `series` are summaries made from it.
 
 `arrival` is the byte offset in the journal: unique, growing, the same after a rebuild. Values that a header gives in a
-malformed way are null here and remain in `header`.
+malformed way are null here and remain in the file. `header` has the whole header as JSON, written when the node has time
+for it (rows behind `cursor.headers` may be missing): it is made from the file and is no part of what a rebuild must repeat.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import pyarrow  # noqa: ICN001 - `pa` is its untyped form below
 
-VERSION = 1  # another version in the file: the index is rebuilt from the journal
+VERSION = 2  # another version in the file: the index is rebuilt from the journal
 INSTANCE: dict[str, str] = {
     "arrival": "BIGINT", "sop_uid": "VARCHAR", "series_uid": "VARCHAR", "study_uid": "VARCHAR", "institution": "VARCHAR",
     "digest": "VARCHAR", "size": "BIGINT", "visible": "BOOLEAN", "received_at": "VARCHAR", "calling_aet": "VARCHAR",
@@ -36,13 +37,14 @@ INSTANCE: dict[str, str] = {
     "repetition_time": "DOUBLE", "echo_time": "DOUBLE", "contrast_agent": "VARCHAR",
     # what the node found out
     "charset_guess": "VARCHAR", "unshowable": "VARCHAR", "pixel_offset": "BIGINT", "pixel_length": "BIGINT",
-    "frame_json": "VARCHAR", "header": "VARCHAR",
+    "frame_json": "VARCHAR",
 }  # fmt: skip
 
 pa: Any = pyarrow  # its names are made at run time
 _ARROW = {
     "VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32(),
 }  # fmt: skip
+HEADER_ARROW = pa.schema([("arrival", pa.int64()), ("json", pa.string())])
 INSTANCE_ARROW = pa.schema([(name, _ARROW[kind]) for name, kind in INSTANCE.items()])
 
 
@@ -63,7 +65,8 @@ CREATE = [
         "CREATE TABLE IF NOT EXISTS conflict (arrival BIGINT, reason VARCHAR, institution VARCHAR, study_uid VARCHAR, "
         "series_uid VARCHAR, sop_uid VARCHAR, digest VARCHAR, visible_digest VARCHAR, received_at VARCHAR)"
     ),
-    "CREATE TABLE IF NOT EXISTS cursor (journal BIGINT, version INTEGER)",
+    "CREATE TABLE IF NOT EXISTS header (arrival BIGINT, json VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS cursor (journal BIGINT, version INTEGER, headers BIGINT)",
 ]
 
 # columns of the summaries: the first value that arrived, so that a later header cannot rename a study
@@ -90,16 +93,16 @@ STUDY_SELECT = f"""
       count(DISTINCT series_uid) AS series, count(*) AS instances, sum(size)::BIGINT AS bytes,
       count(DISTINCT coalesce(patient_id, '')) > 1 AS patients_differ,
       min(arrival) AS first_arrival, max(arrival) AS last_arrival, min(received_at) AS arrived_at, max(received_at) AS last_at
-    FROM instance WHERE visible AND study_uid IN (SELECT unnest(?::VARCHAR[])) GROUP BY study_uid
-"""  # noqa: S608
+    FROM instance WHERE visible AND {{}} GROUP BY study_uid
+"""  # noqa: S608 - {{}} is the condition on the studies
 SERIES_SELECT = f"""
     SELECT study_uid, series_uid, {_first(SERIES_FIRST)}, count(*) AS instances,
       sum(coalesce(frames, 0))::BIGINT AS frames, count(*) FILTER (WHERE unshowable IS NULL) AS showable,
       max(arrival) AS last_arrival
-    FROM instance WHERE visible AND study_uid IN (SELECT unnest(?::VARCHAR[])) GROUP BY study_uid, series_uid
+    FROM instance WHERE visible AND {{}} GROUP BY study_uid, series_uid
 """  # noqa: S608
 CREATE += [
-    f"CREATE TABLE IF NOT EXISTS study AS SELECT * FROM ({STUDY_SELECT.replace('?', '[]')}) WHERE false",  # noqa: S608
-    f"CREATE TABLE IF NOT EXISTS series AS SELECT * FROM ({SERIES_SELECT.replace('?', '[]')}) WHERE false",  # noqa: S608
+    f"CREATE TABLE IF NOT EXISTS study AS SELECT * FROM ({STUDY_SELECT.format('false')}) WHERE false",  # noqa: S608
+    f"CREATE TABLE IF NOT EXISTS series AS SELECT * FROM ({SERIES_SELECT.format('false')}) WHERE false",  # noqa: S608
 ]
 TABLES = ("instance", "study", "series", "quarantine", "conflict")

@@ -12,11 +12,13 @@ from typing import Any
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import Entry, JournalReader
-from dicom_node.index import header, schema
-from dicom_node.index.database import Database
+from dicom_node.index import header, header_json, register, schema
+from dicom_node.index.database import Database, among
+from dicom_node.index.dataset import UnparsableError
 
 log = logs.get(__name__)
-BATCH = 250
+BATCH = 1000
+HEADERS_AT_ONCE = 20
 
 
 class IndexWriter:
@@ -26,6 +28,8 @@ class IndexWriter:
         self.database, self._archive = database, archive
         self.journal = JournalReader(journal)
         self.cursor = database.journal_cursor()
+        self.headers = int(database.rows("SELECT headers FROM cursor")[0]["headers"])
+        """Arrival number up to which the header JSON is written."""
 
     def step(self) -> int:
         """Index the next entries; returns how many there were."""
@@ -38,7 +42,7 @@ class IndexWriter:
                 continue
             try:
                 row = header.parse(self._archive.path(entry.digest), entry, arrival)
-            except header.UnparsableError as error:
+            except UnparsableError as error:
                 log.warning("index.quarantined", arrival=arrival, reason=str(error))
                 batch.quarantine(arrival, entry, None, "unparsable", str(error))
             else:
@@ -52,6 +56,8 @@ class IndexWriter:
         batch = _Batch(self.database, [(arrival, entry)])
         batch.place(arrival, entry, row)
         self._commit(batch, self.cursor, released=arrival)
+        if arrival <= self.headers:
+            self._render(batch.rows, self.headers)
 
     def _commit(self, batch: _Batch, end: int, *, released: int | None = None) -> None:
         writer = self.database.writer
@@ -65,9 +71,10 @@ class IndexWriter:
                 writer.execute("INSERT INTO instance SELECT * FROM arrived")
                 writer.unregister("arrived")
                 studies = sorted({row["study_uid"] for row in batch.rows if row["visible"]})
+                touched = among("study_uid", studies)
                 for name, select in (("study", schema.STUDY_SELECT), ("series", schema.SERIES_SELECT)):
-                    writer.execute(f"DELETE FROM {name} WHERE study_uid IN (SELECT unnest(?::VARCHAR[]))", [studies])  # noqa: S608
-                    writer.execute(f"INSERT INTO {name} {select}", [studies])
+                    writer.execute(f"DELETE FROM {name} WHERE {touched}", studies)  # noqa: S608
+                    writer.execute(f"INSERT INTO {name} {select.format(touched)}", studies)
             for name, found in (("quarantine", batch.quarantined), ("conflict", batch.conflicts)):
                 for values in found:
                     writer.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(values))})", list(values))  # noqa: S608
@@ -76,6 +83,38 @@ class IndexWriter:
         except BaseException:
             writer.execute("ROLLBACK")
             raise
+        self.database.changed({row["study_uid"] for row in batch.rows})
+
+    def render(self) -> int:
+        """Write the header JSON of the next instances that have none; returns how many were looked at."""
+        rows = self.database.rows(
+            "SELECT arrival, digest FROM instance WHERE arrival > ? ORDER BY arrival LIMIT ?", [self.headers, HEADERS_AT_ONCE]
+        )
+        if rows:
+            self._render(rows, rows[-1]["arrival"])
+            self.headers = rows[-1]["arrival"]
+        return len(rows)
+
+    def _render(self, rows: list[dict[str, Any]], end: int) -> None:
+        made = [{"arrival": row["arrival"], "json": text} for row in rows if (text := self._header_of(row)) is not None]
+        writer = self.database.writer
+        writer.execute("BEGIN")
+        try:
+            writer.register("rendered", schema.pa.Table.from_pylist(made, schema=schema.HEADER_ARROW))
+            writer.execute("INSERT INTO header SELECT * FROM rendered")
+            writer.unregister("rendered")
+            writer.execute("UPDATE cursor SET headers = ?", [end])
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.execute("ROLLBACK")
+            raise
+
+    def _header_of(self, row: dict[str, Any]) -> str | None:
+        try:
+            return header_json.render(self._archive.path(row["digest"]))
+        except (UnparsableError, OSError) as error:
+            log.warning("header.unrendered", arrival=row["arrival"], reason=str(error))
+            return None  # tried again when somebody asks for it
 
 
 class _Batch:
@@ -90,15 +129,14 @@ class _Batch:
         # copies by SOP UID: (institution, digest), the visible one first
         self._copies: dict[str, list[tuple[str, str]]] = {}
         for row in database.rows(
-            "SELECT sop_uid, institution, digest FROM instance WHERE sop_uid IN (SELECT unnest(?::VARCHAR[])) "
-            "ORDER BY NOT visible, arrival",
-            [uids],
+            f"SELECT sop_uid, institution, digest FROM instance WHERE {among('sop_uid', uids)} ORDER BY NOT visible, arrival",  # noqa: S608
+            uids,
         ):
             self._copies.setdefault(row["sop_uid"], []).append((row["institution"], row["digest"]))
         digests = sorted({entry.digest for _, entry in entries})
         self._quarantine_seen = {
             (row["institution"], row["digest"])
-            for row in database.rows("SELECT institution, digest FROM quarantine WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [digests])
+            for row in database.rows(f"SELECT institution, digest FROM quarantine WHERE {among('digest', digests)}", digests)  # noqa: S608
         }
         self._owners: dict[str, str | None] = {}
         self._patients: dict[str, set[str]] = {}
@@ -170,5 +208,6 @@ def rebuild(target: Path, journal: Path, archive: Archive) -> int:
         count += step
     database.close()
     target.with_name(target.name + ".wal").unlink(missing_ok=True)
+    register.forget(target)
     fresh.replace(target)
     return count

@@ -61,6 +61,11 @@ def _in_list(key: Key, value: str) -> Condition:
     return f"list_has_any({key.column}, ?::VARCHAR[])", [values]
 
 
+def loose_name(value: str) -> str:
+    """A name without what separates its components: 王小东 finds 王^小东."""
+    return re.sub(r"[\^ ]", "", value.lower())
+
+
 _GROUPS = ("name_alphabetic", "name_ideographic", "name_phonetic")
 
 
@@ -76,7 +81,7 @@ def _name(key: Key, value: str) -> Condition:
     pattern = wildcard(value.rstrip("^ ").lower())
     tests = [f"rtrim(lower({table}.{column}), '^ ') LIKE ? ESCAPE '!'" for column in _GROUPS]
     parameters = [pattern] * 3
-    loose = wildcard(re.sub(r"[\^ ]", "", value.lower()))
+    loose = wildcard(loose_name(value))
     # 王小东 finds 王^小东, and wangxiaodong or wang^xiao* finds both
     tests += [f"replace(lower({table}.{column}), '^', '') LIKE ? ESCAPE '!'" for column in ("name_alphabetic", "name_ideographic")]
     tests.append(f"replace({table}.pinyin, ' ', '') LIKE ? ESCAPE '!'")
@@ -105,15 +110,21 @@ def _bounds(value: str, length: int) -> tuple[str, str] | None:
     return None
 
 
-def _date(key: Key, value: str) -> Condition:
+def day_range(key: Key, value: str) -> tuple[date | None, date | None]:
+    """First and last day that `value` asks for; None: without that end."""
     bounds = _bounds(value, 1)
     if bounds is None:
-        return f"{key.column} = ?::DATE", [_one_date(value, key)]
+        day = _one_date(value, key)
+        return day, day
+    return _one_date(bounds[0], key) if bounds[0] else None, _one_date(bounds[1], key) if bounds[1] else None
+
+
+def _date(key: Key, value: str) -> Condition:
     tests, parameters = [f"{key.column} IS NOT NULL"], []
-    for operator, end in ((">=", bounds[0]), ("<=", bounds[1])):
-        if end:
+    for operator, end in zip((">=", "<="), day_range(key, value), strict=True):
+        if end is not None:
             tests.append(f"{key.column} {operator} ?::DATE")
-            parameters.append(_one_date(end, key))
+            parameters.append(end)
     return " AND ".join(tests), parameters
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from dicom_node.query.keys import Level
 
+FIND_MODELS = {"1.2.840.10008.5.1.4.1.2.1.1": "patient", "1.2.840.10008.5.1.4.1.2.2.1": "study"}
+"""SOP class UID of C-FIND → root of the information model (PS3.4 C.6)."""
+
 ROOTS: dict[str, dict[str, Level]] = {
     "patient": {"PATIENT": "patient", "STUDY": "study", "SERIES": "series", "IMAGE": "instance"},
     "study": {"STUDY": "study", "SERIES": "series", "IMAGE": "instance"},

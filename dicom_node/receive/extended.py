@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.receive.find import FIND_MODELS
+from dicom_node.query.models import FIND_MODELS
 
 if TYPE_CHECKING:
     from dicom_node.receive.association import NodeAssociation

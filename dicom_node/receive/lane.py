@@ -1,4 +1,4 @@
-"""The fast receive lane: C-STORE is answered in the thread that reads the socket; everything else is pynetdicom's.
+"""The fast receive lane: C-STORE, and most C-FIND of studies, are answered in the thread that reads the socket; the rest is pynetdicom's.
 
 pynetdicom copies each PDU through two queues and a re-encoded data set; that costs more than the disk. The lane is blind to
 content: pieces of the read-ahead buffer go to the file as they arrive, so every transfer syntax is stored byte for byte.
@@ -16,6 +16,7 @@ from pynetdicom.dul import DULServiceProvider
 
 from dicom_node import logs
 from dicom_node.receive import command as c
+from dicom_node.receive.find_responses import SUCCESS, FindResponses
 from dicom_node.receive.sockets import BufferedSocket
 from dicom_node.receive.store import Reception
 
@@ -127,13 +128,13 @@ class FastDUL(DULServiceProvider):
             self.assoc.wake.set()
 
     def _read_pdu_data(self) -> None:
-        """Take C-STORE requests as long as they come; hand any other PDU, unread, to pynetdicom."""
+        """Take C-STORE and C-FIND requests as long as they come; hand any other PDU, unread, to pynetdicom."""
         sock = self.socket
         if not isinstance(sock, BufferedSocket) or self.state_machine.current_state != "Sta6" or not self.assoc.is_established:
             super()._read_pdu_data()
             return
         try:
-            while self._take_store(sock):
+            while self._take(sock):
                 self._idle_timer.restart()
                 if self.assoc.receiver.stopping.is_set():
                     self.assoc.abort(block=False)
@@ -152,8 +153,8 @@ class FastDUL(DULServiceProvider):
             return
         super()._read_pdu_data()
 
-    def _take_store(self, sock: BufferedSocket) -> bool:
-        """Receive and answer one C-STORE. False: the next PDU is something else and is still unread."""
+    def _take(self, sock: BufferedSocket) -> bool:
+        """Receive and answer one C-STORE or C-FIND. False: the next PDU is something else, or not for here, and is still unread."""
         if self.assoc.sending_report or self.to_provider_queue.queue:
             return False  # an answer from here would stand between the fragments of the message that is being sent
         sock.need(6)
@@ -169,14 +170,17 @@ class FastDUL(DULServiceProvider):
         except ValueError:
             return False
         context = self.assoc._accepted_cx.get(context_id)  # noqa: SLF001
+        field = c.number(command.get(c.COMMAND_FIELD))
         if (
-            c.number(command.get(c.COMMAND_FIELD)) != c.C_STORE_RQ
+            field not in {c.C_STORE_RQ, c.C_FIND_RQ}
             or c.number(command.get(c.DATA_SET_TYPE)) == c.NO_DATA_SET
             or context is None
             or self.assoc.retrieving  # an answer must not fall between the fragments of what is sent
             or self.assoc.dimse.msg_queue.queue  # an earlier message is unanswered: answers go out in order
         ):
             return False
+        if field == c.C_FIND_RQ:
+            return self._take_find(sock, 6 + pdu_length, context_id, str(context.abstract_syntax), str(context.transfer_syntax[0]), command)
         sock.lo += 6 + pdu_length
         reception = self.assoc.begin_store(
             str(context.abstract_syntax),
@@ -198,6 +202,34 @@ class FastDUL(DULServiceProvider):
         if answer.status != c.SUCCESS:
             log.warning("store.refused", status=f"{answer.status:04X}", reason=answer.comment, aet=self.assoc.device_aet)
         self.assoc.after_store()
+        return True
+
+    def _take_find(
+        self, sock: BufferedSocket, behind: int, context_id: int, sop_class: str, syntax: str, command: dict[int, bytes]
+    ) -> bool:
+        """Answer one C-FIND whose command is the first `behind` bytes; False: nothing was read of it."""
+        device = self.assoc.device
+        if device is None or "find" not in device.may or c.text(command.get(c.AFFECTED_SOP_CLASS)) != sop_class:
+            return False
+        sock.need(behind + 12)
+        _, pdu_length, pdv_length, data_context, control = P_DATA_HEAD.unpack_from(sock.buffer, sock.lo + behind)
+        if sock.buffer[sock.lo + behind] != 4 or control & 3 != LAST or pdv_length + 4 != pdu_length or pdu_length > MAX_COMMAND:
+            return False
+        if data_context != context_id:
+            return False
+        sock.need(behind + 6 + pdu_length)
+        identifier = bytes(sock.view[sock.lo + behind + 12 : sock.lo + behind + 6 + pdu_length])
+        found = self.assoc.receiver.quick_find.answer(
+            sop_class, syntax, identifier, self.assoc.extended.get(sop_class, b""), device.institution
+        )
+        client = sock.socket
+        if found is None or client is None:
+            return False
+        sock.lo += behind + 6 + pdu_length
+        responses = FindResponses(sop_class, c.number(command.get(c.MESSAGE_ID)), context_id, self.assoc.requestor.maximum_length or 0)
+        client.sendall(b"".join([*responses.pending(found), responses.final(SUCCESS)]))
+        log.info("find", aet=device.aet, level="STUDY", matches=len(found))
+        self.assoc.served += 1
         return True
 
     def _receive_data(self, sock: BufferedSocket, context_id: int, reception: Reception) -> None:

@@ -16,6 +16,7 @@ from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAss
 from dicom_node import logs
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID, Archive
 from dicom_node.archive.journal import JournalWriter
+from dicom_node.index.register import NAME
 from dicom_node.query import link
 from dicom_node.receive.association import NodeAssociation, install_clock
 from dicom_node.receive.commitments import Commitments
@@ -23,6 +24,7 @@ from dicom_node.receive.counters import PERIOD, Counters, Refusal, publish
 from dicom_node.receive.destination import CallingAE
 from dicom_node.receive.devices import Devices
 from dicom_node.receive.handover import answer_store
+from dicom_node.receive.quick_find import QuickFind
 from dicom_node.receive.reporter import Reporter
 from dicom_node.receive.services import HANDLERS, VERIFICATION
 from dicom_node.receive.sockets import BufferedSocket
@@ -108,6 +110,7 @@ class Receiver:
         archive = Archive(settings.data / "files")
         archive.prepare()
         self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"), self.counters)
+        self.quick_find = QuickFind(settings.data / "index" / NAME, settings.aet)
         self.commitments = Commitments(settings.data / "commitment.sqlite", settings.commitment_pause)
         self.reporter = Reporter(self, self.commitments)
         self.ae = CallingAE(settings.aet)

@@ -15,10 +15,11 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import ServiceClass
 from pynetdicom.sop_class import _STORAGE_CLASSES, uid_to_service_class
 
+from dicom_node.query.models import FIND_MODELS
 from dicom_node.receive.commitment import COMMITMENT, on_action
 from dicom_node.receive.devices import Verb
 from dicom_node.receive.extended import on_extended
-from dicom_node.receive.find import FIND_MODELS, serve_find
+from dicom_node.receive.find import serve_find
 from dicom_node.receive.mpps import MPPS, on_create, on_set
 from dicom_node.receive.retrieve import GET_MODELS, MOVE_MODELS, serve_get, serve_move
 from dicom_node.receive.slow_store import on_store

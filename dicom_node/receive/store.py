@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -140,20 +141,26 @@ class Reception:
         """Compare the data set's own UIDs with the command's (PS3.4 B.2.3: A900 when they differ)."""
         if file.size == file.head_size:
             return Answer(c.CANNOT_UNDERSTAND, "data set is empty")
-        with mmap.mmap(file.fd, file.size, prot=mmap.PROT_READ) as whole, memoryview(whole) as view:
-            data = view[file.head_size :]
-            try:
-                found = identify(data, self._transfer_syntax)
-            except UnreadableError as error:
-                if self._study is not None:
-                    return Answer(c.CANNOT_UNDERSTAND, "data set cannot be read")
-                # kept: the index puts it into quarantine with the reason, where a person can look at it
-                log.warning("store.unreadable", reason=str(error), aet=self._sender.aet)
-                return None
-            finally:
-                data.release()
+        try:
+            found = self._identify(file)
+        except UnreadableError as error:
+            if self._study is not None:
+                return Answer(c.CANNOT_UNDERSTAND, "data set cannot be read")
+            # kept: the index puts it into quarantine with the reason, where a person can look at it
+            log.warning("store.unreadable", reason=str(error), aet=self._sender.aet)
+            return None
         self.found = found
         return self._compare(found)
+
+    def _identify(self, file: IncomingFile) -> Identity:
+        """Who the data set is, by its first bytes; by all of it where these do not say it."""
+        if len(file.first) < file.size - file.head_size:
+            with suppress(UnreadableError):
+                found = identify(file.first, self._transfer_syntax)
+                if None not in {found.sop_class, found.sop_uid, found.study_uid, found.series_uid}:
+                    return found
+        with mmap.mmap(file.fd, file.size, prot=mmap.PROT_READ) as whole, memoryview(whole) as view, view[file.head_size :] as data:
+            return identify(data, self._transfer_syntax)
 
     def _compare(self, found: Identity) -> Answer | None:
         for name, uid in (

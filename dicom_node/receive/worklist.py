@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from dicom_node import logs
 from dicom_node.index import charset
 from dicom_node.query import link
-from dicom_node.receive.find import CANCELLED, NO_RESOURCES, PENDING, UNABLE
+from dicom_node.receive.find_responses import CANCELLED, NO_RESOURCES, PENDING, UNABLE
 
 if TYPE_CHECKING:
     from dicom_node.receive.association import NodeAssociation

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,14 @@ def _range(request: Request, tag: str, size: int) -> tuple[int, int] | None:
 
 
 def _stream(request: Request, body: Iterator[bytes], status: int, headers: dict[str, str], media_type: str) -> Response:
-    return StreamingResponse(iter(()) if request.scope.get(_HEAD) else body, status, headers, media_type)
+    """The body in one piece when it is short: each further piece would take its own turn in a thread."""
+    begun, size = list[bytes](), 0
+    for piece in body:
+        begun.append(piece)
+        size += len(piece)
+        if size > CHUNK:
+            return StreamingResponse(iter(()) if request.scope.get(_HEAD) else chain(begun, body), status, headers, media_type)
+    return Response(b"".join(begun), status, headers, media_type)
 
 
 def of_file(path: Path, offset: int = 0) -> Callable[[int, int], Iterator[bytes]]:
@@ -101,7 +109,9 @@ def of_bytes(data: bytes) -> Callable[[int, int], Iterator[bytes]]:
 
 def content(request: Request, media_type: str, tag: str, data: bytes) -> Response:
     """Bytes at hand as a single part."""
-    return single(request, media_type, tag, len(data), of_bytes(data))
+    if "range" in request.headers:
+        return single(request, media_type, tag, len(data), of_bytes(data))
+    return Response(data, 200, {**HEADERS, "ETag": tag, "Accept-Ranges": "bytes"}, media_type)
 
 
 Part = tuple[str, str, int, Iterable[bytes]]

@@ -44,6 +44,7 @@ class Condition:
     restarts: dict[str, int]
     backlog: int
     lag: float
+    headers_waiting: int
     batches: int
     batch_seconds: float
     quarantined: dict[str, int]  # by reason
@@ -99,6 +100,7 @@ def condition(node: Node) -> Condition:
         restarts=_restarts(node.run_folder),
         backlog=backlog,
         lag=lag,
+        headers_waiting=node.follower.headers_waiting(),
         batches=node.follower.batches,
         batch_seconds=node.follower.batch_seconds,
         quarantined=counted["quarantine"],

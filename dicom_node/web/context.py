@@ -15,6 +15,8 @@ from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database
+from dicom_node.index.register import NAME
+from dicom_node.query.registered import Registered
 from dicom_node.receive.devices import Devices
 from dicom_node.settings import Settings
 from dicom_node.web.gate import WEB
@@ -44,10 +46,14 @@ class Node:
     library: Library = field(init=False)
     pool: ThreadPoolExecutor = field(init=False)
     storing: CapacityLimiter = field(init=False)
+    registered: Registered = field(init=False)
+    studies_json: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
+    """Studies of QIDO-RS by number, stamp and address."""
 
     def __post_init__(self) -> None:
         self.devices = Devices(self.settings.devices_file)
-        self.library = Library(self.database, self.feed)
+        self.registered = Registered(self.database.path.with_name(NAME))
+        self.library = Library(self.database, self.feed, self.archive)
         self.storing = CapacityLimiter(STORING_THREADS)
         self.pool = ThreadPoolExecutor(self.settings.decode_threads, "decode")
 
@@ -60,16 +66,15 @@ class Context:
     reader: Reader
     base_url: str
 
-    def find(self, study: str, series: str | None = None, instance: str | None = None, *, extra: str = "") -> list[Row]:
+    def find(self, study: str, series: str | None = None, instance: str | None = None) -> list[Row]:
         """Visible instances in the reader's scope; that the study was opened is recorded. ProblemError 404 when there are none."""
-        rows = self.node.library.instances(self.reader.scope, study, series, instance, extra=extra)
+        rows = self.node.library.instances(self.reader.scope, study, series, instance)
         self.node.library.opened(self.reader, study, rows[0]["institution"])
         return rows
 
     def frames(self, row: Row) -> list[dict[str, Any]]:
         """The frames of one instance in their own order; ProblemError 422 when it cannot be shown."""
-        found = self.node.library.series(self.reader.scope, row["study_uid"], row["series_uid"]).frames
-        frames = sorted((f for f in found if f["sop_uid"] == row["sop_uid"]), key=lambda f: f["frame"])
+        frames = self.node.library.series(self.reader.scope, row["study_uid"], row["series_uid"]).frames_of.get(row["sop_uid"])
         if not frames:
             raise ProblemError("image.unshowable", f"reason: {row['unshowable']}")
         return frames

@@ -44,6 +44,7 @@ def exposition(now: Condition) -> str:
         out.gauge("node_receive_published_seconds", "Age of the receive process's figures.", now.silent)
     out.gauge("node_journal_backlog", "Arrivals not yet indexed.", now.backlog)
     out.gauge("node_journal_lag_seconds", "Age of the oldest arrival not yet indexed.", now.lag)
+    out.gauge("node_headers_waiting", "Instances whose header JSON is not written yet.", now.headers_waiting)
     out.family("node_index_batches_total", "counter", "Batches indexed.", [({}, now.batches)])
     out.family("node_index_batch_seconds_total", "counter", "Time spent on indexing batches.", [({}, now.batch_seconds)])
     out.family("node_quarantine", "gauge", "Files in quarantine.", by("reason", now.quarantined))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from dicom_node.web.problems import ProblemError
 router = APIRouter(tags=["QIDO-RS"])
 Here = Annotated[Context, Depends(context)]
 _CONTROL = {"accept", "charset"}  # read by the negotiation
+STUDY_KEYS = up_to("study")
+REMEMBERED, AT_ONCE = 20_000, 500  # studies
 USUAL_LIMIT = 1000  # rows when the client names no limit
 # PS3.18 8.3.4.2, 8.3.4.4: the words of the standard
 NOT_FUZZY = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
@@ -94,33 +97,69 @@ def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]
     if extra and level != "instance":
         asked.warnings.append("Not returned at this level: " + ", ".join(extra)[:200])
     headers = level == "instance" and (everything or bool(extra))
-    columns = ("s.institution AS hub_institution", *(("i.header AS hub_header",) if headers else ()))
+    columns = ("i.arrival AS hub_arrival", "i.digest AS hub_digest") if headers else ()
+    base = here.base_url
     try:
+        if level == "study" and (quick := _from_register(here, query, limit + 1, asked.offset)) is not None:
+            if len(quick) > limit and (limit < asked.limit or "limit" not in request.query_params):
+                asked.warnings.append(MORE)
+            return _send(quick[:limit], form, _warned(asked.warnings, base))
         rows = search(here.node.database, level, query, here.reader.scope, limit=limit + 1, offset=asked.offset, columns=columns)
     except QueryError as error:
         raise ProblemError("request.invalid", str(error)) from error
     if len(rows) > limit and (limit < asked.limit or "limit" not in request.query_params):
         asked.warnings.append(MORE)  # the node's own limit cut them off, not the client's
-    base = here.base_url
-    answers = [_one(row, level, base, extra, everything=everything) for row in rows[:limit]]
-    sent = {"Warning": ", ".join(f'299 {urlsplit(base).netloc} "{words}"' for words in asked.warnings)} if asked.warnings else {}
-    return _send(answers, form, sent)
+    rows = rows[:limit]
+    texts = here.node.library.headers([_named(row) for row in rows]) if headers and rows else repeat(None)
+    answers = [_one(row, level, base, extra, text, everything=everything) for row, text in zip(rows, texts, strict=False)]
+    return _send([orjson.dumps(answer) for answer in answers], form, _warned(asked.warnings, base))
 
 
-def _send(answers: list[dict[str, Any]], form: str, headers: dict[str, str]) -> Response:
+def _warned(warnings: list[str], base: str) -> dict[str, str]:
+    return {"Warning": ", ".join(f'299 {urlsplit(base).netloc} "{words}"' for words in warnings)} if warnings else {}
+
+
+def _from_register(here: Context, query: dict[str, str], limit: int, offset: int) -> list[bytes] | None:
+    """Studies as DICOM JSON from the register, each made once until it changes; None: the index must be asked."""
+    registered, remembered = here.node.registered, here.node.studies_json
+    found = registered.find(query, here.reader.scope, limit=limit, offset=offset)
+    if found is None:
+        return None
+    made = [remembered.get((number, stamp, here.base_url)) for number, stamp in found]
+    missing = [number for (number, _), value in zip(found, made, strict=True) if value is None]
+    for part in range(0, len(missing), AT_ONCE):
+        rows = registered.read(missing[part : part + AT_ONCE], STUDY_KEYS)
+        if rows is None:
+            return None
+        for place, (number, stamp) in enumerate(found):
+            if number in rows:
+                if len(remembered) >= REMEMBERED:
+                    remembered.clear()
+                one = _one(rows[number], "study", here.base_url, [], None, everything=False)
+                made[place] = remembered[number, stamp, here.base_url] = orjson.dumps(one)
+    return None if None in made else [value for value in made if value is not None]  # None: one has changed just now
+
+
+def _send(answers: list[bytes], form: str, headers: dict[str, str]) -> Response:
     headers |= {"Cache-Control": "private, no-store", "Vary": "Accept"}
     if form == n.DICOM_JSON:
-        return Response(orjson.dumps(answers), 200, headers, form)
+        return Response(b"[" + b",".join(answers) + b"]", 200, headers, form)
     mark = uuid.uuid4().hex
-    parts = [f"--{mark}\r\nContent-Type: {form}\r\n\r\n".encode() + native_xml.encode(one) + b"\r\n" for one in answers]
+    parts = [f"--{mark}\r\nContent-Type: {form}\r\n\r\n".encode() + native_xml.encode(orjson.loads(one)) + b"\r\n" for one in answers]
     return Response(b"".join(parts) + n.last_mark(mark), 200, headers, n.content_type(form, mark))
 
 
-def _one(row: dict[str, Any], level: Level, base: str, extra: list[str], *, everything: bool) -> dict[str, Any]:
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    """What the library must know of an instance to find its header."""
+    names = {"sop_class": "SOPClassUID", "sop_uid": "SOPInstanceUID", "study_uid": "StudyInstanceUID", "series_uid": "SeriesInstanceUID"}
+    return {"arrival": row["hub_arrival"], "digest": row["hub_digest"]} | {name: row[keyword] for name, keyword in names.items()}
+
+
+def _one(row: dict[str, Any], level: Level, base: str, extra: list[str], header: str | None, *, everything: bool) -> dict[str, Any]:
     answer = dicom_json(row, up_to(level))
-    if "hub_header" in row:
+    if header is not None:
         url = f"{base}/studies/{row['StudyInstanceUID']}/series/{row['SeriesInstanceUID']}/instances/{row['SOPInstanceUID']}"
-        whole = orjson.loads(row["hub_header"].replace('"BulkDataURI":"bulk/', f'"BulkDataURI":"{url}/bulkdata/'))
+        whole = orjson.loads(header.replace('"BulkDataURI":"bulk/', f'"BulkDataURI":"{url}/bulkdata/'))
         for tag, element in whole.items():
             wanted = everything or tag in extra or keyword_for_tag(int(tag, 16)) in extra
             if wanted and tag not in answer and "BulkDataURI" not in element:

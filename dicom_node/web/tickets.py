@@ -7,6 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -20,6 +21,7 @@ from dicom_node.web.problems import ProblemError
 COOKIE = "hub-ticket"
 ISSUER, AUDIENCE = "ris", "hub"
 LEEWAY = 5  # seconds of clock difference
+REMEMBERED = 2000  # tickets whose signature need not be checked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Tickets:
         self._path, self._annotations = public_key, annotations
         self._stamp = 0
         self._key: Ed25519PublicKey | None = None
+        self._signed: dict[str, tuple[Ed25519PublicKey, dict[str, Any]]] = {}
 
     def _public_key(self) -> Ed25519PublicKey:
         stamp = self._path.stat().st_mtime_ns
@@ -63,13 +66,27 @@ class Tickets:
             raise ProblemError("ticket.missing")
         return self.verify(token, cookie=True)
 
+    def _claims(self, token: str) -> dict[str, Any]:
+        """The claims of a token with a good signature, which is checked once; whether it is still alive is asked at each use."""
+        key = self._public_key()
+        signed_by, claims = self._signed.get(token, (None, {}))
+        if signed_by is not key:
+            claims = jwt.decode(
+                token, key, algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
+                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+            )  # fmt: skip
+            if len(self._signed) >= REMEMBERED:
+                self._signed.clear()
+            self._signed[token] = (key, claims)
+        now = time.time()
+        if now >= float(claims["exp"]) + LEEWAY:
+            raise jwt.ExpiredSignatureError
+        return claims
+
     def verify(self, token: str, *, cookie: bool) -> Reader:
         """Check signature, life, kind and revocation."""
         try:
-            claims = jwt.decode(
-                token, self._public_key(), algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
-                options={"require": ["exp", "iat", "sub", "aud", "iss"]},
-            )  # fmt: skip
+            claims = self._claims(token)
         except jwt.ExpiredSignatureError as error:
             raise ProblemError("ticket.expired") from error
         except (jwt.PyJWTError, OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Annotated
 
 import orjson
@@ -22,25 +23,28 @@ SERIES = WEB + "/studies/{study}/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
 
 
-def metadata_json(here: Context, row: Row) -> str:
-    """DICOM JSON of a header, made when it arrived; long binary values are references."""
-    text: str = row["header"]
-    return text.replace('"BulkDataURI":"bulk/', f'"BulkDataURI":"{here.url(row)}/bulkdata/')
+WRITING = 1
+"""Version of the header JSON, part of its entity tag: the same file may be written otherwise in another release."""
+
+
+def _addressed(here: Context, row: Row, header: str) -> str:
+    """Header JSON whose references to long binary values are addresses."""
+    return header.replace('"BulkDataURI":"bulk/', f'"BulkDataURI":"{here.url(row)}/bulkdata/')
 
 
 def _metadata(here: Context, request: Request, rows: list[Row]) -> Response:
     form = n.choose(request, n.DICOM_JSON, n.DICOM_XML)
-    tag = answers.entity_tag(here.base_url, form, [(row["digest"], row["header"]) for row in rows])
+    tag = answers.entity_tag(WRITING, here.base_url, form, [row["digest"] for row in rows])
     if same := answers.unchanged(request, tag):
         return same
+    library = here.node.library
     if form == n.DICOM_JSON:
-        body = "[" + ",".join(metadata_json(here, row) for row in rows) + "]"
-        return answers.content(request, form, tag, body.encode())
-    return answers.multipart(request, form, tag, (_xml_part(here, row) for row in rows))
+        return answers.content(request, form, tag, library.metadata((tag,), rows, lambda row, text: _addressed(here, row, text)))
+    return answers.multipart(request, form, tag, map(_xml_part, repeat(here), rows, library.headers(rows)))
 
 
-def _xml_part(here: Context, row: Row) -> Part:
-    data = native_xml.encode(orjson.loads(metadata_json(here, row)))
+def _xml_part(here: Context, row: Row, header: str) -> Part:
+    data = native_xml.encode(orjson.loads(_addressed(here, row, header)))
     return n.DICOM_XML, f"{here.url(row)}/metadata", len(data), (data,)
 
 
@@ -57,7 +61,7 @@ def study_objects(here: Here, request: Request, study: str) -> Response:
 @router.get(WEB + "/studies/{study}/metadata")
 def study_metadata(here: Here, request: Request, study: str) -> Response:
     """Headers of a study."""
-    return _metadata(here, request, here.find(study, extra=", i.header"))
+    return _metadata(here, request, here.find(study))
 
 
 @router.get(SERIES)
@@ -69,7 +73,7 @@ def series_objects(here: Here, request: Request, study: str, series: str) -> Res
 @router.get(SERIES + "/metadata")
 def series_metadata(here: Here, request: Request, study: str, series: str) -> Response:
     """Headers of a series."""
-    return _metadata(here, request, here.find(study, series, extra=", i.header"))
+    return _metadata(here, request, here.find(study, series))
 
 
 @router.get(INSTANCE)
@@ -81,7 +85,7 @@ def instance_object(here: Here, request: Request, study: str, series: str, insta
 @router.get(INSTANCE + "/metadata")
 def instance_metadata(here: Here, request: Request, study: str, series: str, instance: str) -> Response:
     """Header of one object."""
-    return _metadata(here, request, here.find(study, series, instance, extra=", i.header"))
+    return _metadata(here, request, here.find(study, series, instance))
 
 
 @router.get(INSTANCE + "/bulkdata/{path:path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import time
 from datetime import date
@@ -9,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -50,6 +51,7 @@ def _values(vr: str, keyword: str) -> st.SearchStrategy:
 
 
 @pytest.mark.clause("S-3")
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first values compile patterns
 @given(st.data(), st.booleans())
 def test_identifiers_read_back_as_they_were(data: st.DataObject, explicit: bool) -> None:
     keys = data.draw(st.lists(st.sampled_from(KEYS), unique=True, min_size=1))
@@ -150,7 +152,13 @@ def test_all_matches_arrive_whole_again_and_again(furnished: RunningNode) -> Non
 def test_the_other_hospital_finds_none_of_them(furnished: RunningNode) -> None:
     finder = Finder(furnished.dicom_port, "CT_B", "HUB", STUDY_ROOT)
     assert finder.find(asked()) == []
+    few = Dataset()  # few matches are answered by another way
+    few.QueryRetrieveLevel, few.StudyInstanceUID, few.AccessionNumber = "STUDY", "", "M12"
+    assert finder.find(encoded(few)) == []
     finder.close()
+    own = Finder(furnished.dicom_port, "CT_A", "HUB", STUDY_ROOT)
+    assert len(own.find(encoded(few))) == 1
+    own.close()
 
 
 def _cancel(message: int) -> bytes:
@@ -188,3 +196,65 @@ def test_a_cancel_ends_the_answer_early(furnished: RunningNode) -> None:
 def test_keys_of_all_levels_have_an_encoding() -> None:
     for key in up_to("instance"):
         assert key.vr in {"UI", "PN", "LO", "SH", "DA", "TM", "CS", "IS", "US", "AE"}, key.keyword
+
+
+QUESTIONS = [
+    {"AccessionNumber": "M12"}, {"AccessionNumber": "M5*", "PatientID": "MANY"}, {"StudyDate": "20240301-", "AccessionNumber": "M11\\M13"},
+    {"PatientName": "wang^x*", "AccessionNumber": "M2?"}, {"PatientName": "*xiao", "AccessionNumber": "M7"}, {"PatientID": "NOBODY"},
+    {"StudyTime": "10-11", "AccessionNumber": "M40"}, {"ModalitiesInStudy": "CT", "AccessionNumber": "M41", "NumberOfStudyRelatedSeries": ""},
+    {"AccessionNumber": "M42", "InstanceAvailability": ""}, {"AccessionNumber": "M43", "PatientComments": "", "Modality": "MR"},
+]  # fmt: skip
+
+
+@pytest.mark.clause("S-3")
+@pytest.mark.parametrize("keys", QUESTIONS)
+def test_a_question_in_one_piece_and_in_many_gets_the_same_answer(furnished: RunningNode, keys: dict[str, str]) -> None:
+    """One is answered from the register in the thread that reads the socket, the other by the index."""
+    query = Dataset()
+    query.QueryRetrieveLevel, query.StudyInstanceUID, query.StudyDescription, query.PatientBirthDate = "STUDY", "", "", ""
+    for keyword, value in keys.items():
+        setattr(query, keyword, value)
+    finder = Finder(furnished.dicom_port, "CT_A", "HUB", STUDY_ROOT)
+    quick = finder.find(encoded(query))
+    finder._largest = 20
+    assert finder.find(encoded(query)) == quick
+    assert len(quick) == sum(_fits(number, keys) for number in range(STUDIES))
+    finder.close()
+
+
+def _fits(number: int, keys: dict[str, str]) -> bool:
+    patterns = keys.get("AccessionNumber", "*").replace("?", "[0-9]").replace("*", ".*").split("\\")
+    return keys.get("PatientID") != "NOBODY" and any(re.fullmatch(pattern, f"M{number}") for pattern in patterns)
+
+
+@pytest.mark.clause("S-3", "O-1")
+def test_studies_are_found_while_the_index_process_does_not_answer(furnished: RunningNode) -> None:
+    finder = Finder(furnished.dicom_port, "CT_A", "HUB", STUDY_ROOT)
+    query = Dataset()
+    query.QueryRetrieveLevel, query.StudyInstanceUID, query.AccessionNumber = "STUDY", "", "M77"
+    index = furnished.child("index")
+    index.suspend()
+    try:
+        assert len(finder.find(encoded(query))) == 1
+    finally:
+        index.resume()
+    finder.close()
+
+
+@pytest.mark.clause("S-3")
+def test_a_count_that_was_answered_before_grows_with_the_study(furnished: RunningNode) -> None:
+    first = image(PatientID="GROWS")
+    finder, sender = Finder(furnished.dicom_port, "CT_A", "HUB", STUDY_ROOT), Sender(furnished.dicom_port, "CT_A", "HUB", CT)
+    query = Dataset()
+    query.QueryRetrieveLevel, query.StudyInstanceUID, query.PatientID = "STUDY", "", "GROWS"
+    query.NumberOfStudyRelatedInstances = None
+
+    def counts() -> list[int]:
+        return [int(dcmread(BytesIO(raw), force=True).NumberOfStudyRelatedInstances) for raw in finder.find(encoded(query))]
+
+    for number in range(1, 4):
+        ds = image(first.StudyInstanceUID, PatientID="GROWS")
+        sender.store(str(ds.SOPInstanceUID), encoded(ds))
+        furnished.wait_for(lambda number=number: counts() == [number])
+    sender.close()
+    finder.close()
