@@ -85,6 +85,7 @@ class Follower:
             try:
                 if started:
                     self._publisher.publish_retried()
+                    self._publisher.publish_visibility()
                     started = False
                 self._retry()
                 begin = time.monotonic()

@@ -39,7 +39,7 @@ class Library:
     feed: Feed
     _opened: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _warnings: dict[tuple[str, str, int], list[str]] = field(default_factory=dict)
+    _warnings: dict[tuple[str, str, int, int], list[str]] = field(default_factory=dict)
 
     def instances(self, scope: Scope, study: str, series: str | None = None, instance: str | None = None, *, extra: str = "") -> list[Row]:
         """Visible instances, by series and instance number; ProblemError 404 when there is none in scope."""
@@ -66,9 +66,9 @@ class Library:
         ordered, warnings = put_in_order(frames)
         return Series(ordered, {row["sop_uid"]: row for row in rows}, warnings)
 
-    def warnings(self, study: str, series: str, last_arrival: int) -> list[str]:
-        """Warning codes of a series, remembered until it gets another image."""
-        key = (study, series, last_arrival)
+    def warnings(self, study: str, series: str, last_arrival: int, instances: int) -> list[str]:
+        """Warning codes of a series, remembered until it gets another image or loses one."""
+        key = (study, series, last_arrival, instances)
         if key not in self._warnings:
             if len(self._warnings) > 20_000:
                 self._warnings.clear()
