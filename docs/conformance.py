@@ -10,6 +10,7 @@ from pydicom.uid import UID, UID_dictionary
 from pynetdicom import AE
 
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
+from dicom_node.index.rejection import MEANINGS, QUALITY, RETENTION_EXPIRED
 from dicom_node.query.keys import KEYS, LEVELS, Kind
 from dicom_node.receive import command, find
 from dicom_node.receive.association import PLAIN_SYNTAXES, REJECTIONS
@@ -170,6 +171,22 @@ def document() -> str:
             "kept in quarantine. Digital signatures are kept and not checked.",
             "",
             *_status(STORE_STATUS),
+            "#### Rejection notes (IHE RAD TF-3 4.66, Imaging Object Change Management)",
+            "A Key Object Selection under one of these titles (PS3.16 CID 7010) hides what its evidence and content name, of its own institution;",
+            "the files are kept. Modifiers (113011, DCM; CID 7011) are told with the reason. No note takes a rejection back.",
+            "",
+            *_table(
+                ("code", "title", "the note itself", "what comes after its note, or again"),
+                [
+                    (
+                        code,
+                        meaning,
+                        "shown" if code == QUALITY else "hidden",
+                        "stored and shown" if code == RETENTION_EXPIRED else "stored (0000) and hidden",
+                    )
+                    for code, meaning in MEANINGS.items()
+                ],
+            ),
             *(
                 [
                     "### Query – C-FIND",

@@ -83,7 +83,7 @@ class Follower:
         started = True
         while not self._stop.is_set():
             try:
-                if started:
+                if started and self._writer.cursor >= self._feed.cursor():  # a lost index is made anew first
                     self._publisher.publish_retried()
                     self._publisher.publish_visibility()
                     started = False

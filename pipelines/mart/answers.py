@@ -30,6 +30,7 @@ SHAPES: dict[str, Any] = {
         ]
     ),
     "accesses": pa.schema([_KEY, *_NAMES, ("accesses", pa.int64())]),
+    "rejects": pa.schema([_KEY, *_NAMES, *((name, pa.int64()) for name in ("rejects", "quality", "studies"))]),
     "overview": pa.schema(
         [
             _KEY,

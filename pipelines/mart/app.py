@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
-from pipelines.mart import answers, definitions, figures, problems
+from pipelines.mart import answers, definitions, figures, problems, rejects
 from pipelines.mart.access import Door, Reader
 from pipelines.mart.following import MartFollower
 from pipelines.mart.problems import Problem
@@ -57,6 +57,12 @@ class AskedBy(Asked):
     """Filters of a figure with a breakdown."""
 
     by: figures.By = "total"
+
+
+class AskedRejects(Asked):
+    """Filters of the rejected images, which have a breakdown of their own."""
+
+    by: rejects.By = "total"
 
 
 class AskedRows(Asked):
@@ -149,6 +155,15 @@ def _routes(service: Service) -> APIRouter:
         ("accesses", definitions.accesses(service.zone), figures.accesses),
     ):
         router.get(f"/figures/{name}", summary=definition["en"], name=name)(figure(name, definition, count))
+
+    @router.get("/figures/rejects")
+    def rejected(request: Request, reader: Known, asked: Annotated[AskedRejects, Query()]) -> Response:
+        """Images that a rejection note has taken out of use."""
+        filters = asked.filters()
+        with service.asking() as (connection, at):
+            rows = rejects.rejects(connection, reader.scope, filters, asked.by)
+        about = {"definition": definitions.rejects(service.zone), "filters": {**filters.shown(), "by": asked.by}, **at}
+        return answers.answer(request, "rejects", rows, about)
 
     @router.get("/figures/overview")
     def overview(request: Request, reader: Known, asked: Annotated[Asked, Query()]) -> Response:
