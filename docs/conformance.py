@@ -161,6 +161,8 @@ def document() -> str:
             "### Presentation contexts",
             "- Storage: every transfer syntax that the peer offers for a storage class is acceptable, compressed and private ones included; the",
             "  first one it names is chosen. Objects are never converted on reception.",
+            "- Storage to a peer that is the SCP (C-GET) and offers several transfer syntaxes in one context: the one in which all instances of",
+            "  that class of its institution are stored, so that they go out byte for byte; else a native one, the more frequent first.",
             "- All other classes: " + "; ".join(plain) + ".",
             "- A class outside the storage branch that is not in the table of section 1 is refused (abstract syntax not supported).",
             "",

@@ -22,7 +22,7 @@ from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
 from dicom_node.query.commitment import answer_commitment
 from dicom_node.query.find import answer_find
-from dicom_node.query.retrieve import Openings, answer_retrieve
+from dicom_node.query.retrieve import Openings, answer_retrieve, answer_stored_syntaxes
 from dicom_node.settings import Settings
 from dicom_node.web.app import Node, make_app
 from dicom_node.worklist.entries import Entries
@@ -156,6 +156,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     answerers: dict[str, link.Answerer] = {
         "find": lambda question: answer_find(database, question),
         "retrieve": lambda question: answer_retrieve(database, openings, question),
+        "stored_syntaxes": lambda question: answer_stored_syntaxes(database, question),
         "worklist": lambda question: answer_worklist(entries, question),
         "mpps": steps.answer,
         "commitment": lambda question: answer_commitment(database, archive, question),
