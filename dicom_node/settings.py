@@ -49,6 +49,11 @@ class Settings(BaseModel):
     store_body_bytes: int = Field(8 << 30, ge=1 << 10, description="largest body of one STOW-RS request; beyond it 413")
     store_part_bytes: int = Field(4 << 30, ge=1 << 10, description="largest object of one STOW-RS request; beyond it 413")
     store_parts: int = Field(20_000, ge=1, description="most objects in one STOW-RS request; beyond it 413")
+    publish: Path | None = Field(
+        None, description="folder (0700) into which the tables of the index are published as Parquet, for pipelines only; default: none"
+    )
+    publish_minutes: float = Field(10.0, gt=0, description="minutes between two sets of published tables, when something has changed")
+    publish_changes: int = Field(50_000, ge=1, description="so many new instances publish the tables before that time is over")
     decode_threads: int = Field(2, ge=1, le=64, description="threads that decode compressed images")
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from dicom_node.feed import Feed
 from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
 from dicom_node.index.retry import Outcome, retry
+from dicom_node.index.tables import TablePublisher
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
 from dicom_node.query.commitment import answer_commitment
@@ -163,6 +164,10 @@ def run(settings: Settings, run_folder: Path) -> None:
     }
     link.serve(run_folder, answerers)
     follower.start()
+    tables = None
+    if settings.publish is not None:
+        tables = TablePublisher(database, feed, settings.publish, settings.publish_minutes, settings.publish_changes)
+        tables.start()
     app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, follower, run_folder))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.http_port, log_config=None, access_log=False, proxy_headers=False,
@@ -170,6 +175,8 @@ def run(settings: Settings, run_folder: Path) -> None:
     )  # fmt: skip
     log.info("index.ready", port=settings.http_port)
     uvicorn.Server(config).run()
+    if tables is not None:
+        tables.stop()
     follower.stop()
     database.close()
     log.info("index.stopped")

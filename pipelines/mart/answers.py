@@ -30,7 +30,9 @@ SHAPES: dict[str, Any] = {
         ]
     ),
     "accesses": pa.schema([_KEY, *_NAMES, ("accesses", pa.int64())]),
-    "rejects": pa.schema([_KEY, *_NAMES, *((name, pa.int64()) for name in ("rejects", "quality", "studies"))]),
+    "rejects": pa.schema(
+        [_KEY, *_NAMES, *((name, pa.int64()) for name in ("rejects", "quality", "studies", "images")), ("rate", pa.float64())]
+    ),
     "overview": pa.schema(
         [
             _KEY,

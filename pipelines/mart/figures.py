@@ -1,7 +1,7 @@
 """The figures: what may be asked, and the queries that answer.
 
 Every function takes the reader's `Scope` as an argument and there is no variant without it. All figures about exams count the rows of one
-query, `_behind`; the table behind a bar lists the same query, so a bar and its table cannot disagree.
+query, `exams_query`; the table behind a bar lists the same query, so a bar and its table cannot disagree.
 """
 # ruff: noqa: S608 - statements are put together from the constant pieces below; every value travels as a parameter
 
@@ -80,7 +80,7 @@ WHERE r.signed_at IS NOT NULL
 """
 
 
-def _behind(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
+def exams_query(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
     """Query of the exams that count: one row an exam, with its turnaround in minutes (null while unsigned or without images)."""
     within, values = scope.where("e.institution")
     asked, more = filters.where("e.day", "e.institution", "e.modality")
@@ -147,7 +147,7 @@ def every_day(rows: list[dict[str, Any]], period: tuple[date, date] | None, empt
 
 def exams(connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, by: By) -> list[dict[str, Any]]:
     """Exams of the period: `{key, exams, signed, waiting, positive, stated, per_day}`; `stated` = signed and marked either way."""
-    behind, values = _behind(scope, filters)
+    behind, values = exams_query(scope, filters)
     rows = rows_of(
         connection,
         f"""
@@ -169,7 +169,7 @@ FROM ({behind}) GROUP BY ALL ORDER BY {_ORDER[by]}
 
 def turnaround(connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, by: By) -> list[dict[str, Any]]:
     """Report turnaround in minutes: `{key, exams, signed, waiting, p50, p90, mean}`; null where nothing is signed."""
-    behind, values = _behind(scope, filters)
+    behind, values = exams_query(scope, filters)
     rows = rows_of(
         connection,
         f"""
@@ -235,7 +235,7 @@ def exams_behind(
     connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, *, status: Status = "all", limit: int = 100, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """A page of the exams that a figure counts, newest first, and how many there are in all."""
-    behind, values = _behind(scope, filters)
+    behind, values = exams_query(scope, filters)
     query = f"SELECT * FROM ({behind}) WHERE {_STATUS[status]}"
     total = connection.execute(f"SELECT count(*) FROM ({query})", values).fetchone()
     page = f"{query} ORDER BY coalesce(arrived_at, performed_at) DESC, exam_id LIMIT ? OFFSET ?"
@@ -248,7 +248,7 @@ def exams_behind(
 
 def choices(connection: duckdb.DuckDBPyConnection, scope: Scope) -> list[dict[str, Any]]:
     """What the filters may offer: institutions (with names) and modalities that have exams in scope, and the first and last day."""
-    behind, values = _behind(scope, Filters())
+    behind, values = exams_query(scope, Filters())
     institutions = rows_of(connection, f"SELECT DISTINCT institution AS key FROM ({behind}) ORDER BY key", values)
     modalities = rows_of(connection, f"SELECT DISTINCT modality AS key FROM ({behind}) ORDER BY key", values)
     ends = connection.execute(f"SELECT min(day), max(day) FROM ({behind})", values).fetchone() or (None, None)

@@ -32,7 +32,16 @@ def hidden(
             "series_uid": study + ".1", "sop_uid": sop, "data": data}  # fmt: skip
 
 
-@pytest.mark.clause("A-1", "H-8")
+def exam(number: int, arrived: str, *, modality: str, images: int, institution: str = "H01") -> dict[str, Any]:
+    return {"exam_id": number, "institution": {"code": institution}, "modality": modality, "exam_state": "images_complete",
+            "arrived_at": arrived, "study_uids": [f"1.{number}"], "images": images, "priority": "routine"}  # fmt: skip
+
+
+def numbered(*parts: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"seq": n, "kind": kind, "schema": 1, "at": "2026-03-01T00:00:00Z", "data": data} for n, (kind, data) in enumerate(parts, 1)]
+
+
+@pytest.mark.clause("A-2", "H-8")
 def test_rejects_are_counted_once_each_by_all_that_may_be_asked(tmp_path: Path) -> None:
     rows = [
         hidden(1, "1.1.1.1", "113001"), hidden(2, "1.1.1.2", "113001"), hidden(3, "1.2.1.1", "113037", study="1.2", modality="CT"),
@@ -55,12 +64,33 @@ def test_rejects_are_counted_once_each_by_all_that_may_be_asked(tmp_path: Path) 
         digests.add(store.digest()["rejects"])
     assert len(digests) == 1
     every = figures.Filters()
+    # 15 images in use: 10 of H01's DX on the 1st, 5 of H02's CT on the 4th, on which nothing was rejected
+    exams = [("exam.changed", exam(1, "2026-03-01T00:00:00Z", modality="DX", images=10)),
+             ("exam.changed", exam(2, "2026-03-04T00:00:00Z", modality="CT", images=5, institution="H02"))]  # fmt: skip
+    store.apply(facts.read(facts.RECORDS, numbered(*exams), ZONE))
     with store.reading() as connection:
 
         def asked(by: Any, filters: figures.Filters = every, scope: frozenset[str] | None = None) -> dict[str, Any]:
             return {str(row["key"]): row["rejects"] for row in rejects(connection, figures.Scope(scope), filters, by)}
 
-        assert rejects(connection, figures.Scope(None), every, "total") == [{"key": "all", "rejects": 5, "quality": 3, "studies": 4}]
+        assert rejects(connection, figures.Scope(None), every, "total") == [
+            {"key": "all", "rejects": 5, "quality": 3, "studies": 4, "images": 15, "rate": 0.25}
+        ]
+        rates = {row["key"]: row["rate"] for row in rejects(connection, figures.Scope(None), every, "institution")}
+        assert rates == {"H01": 4 / 14, "H02": 1 / 6}
+        rates = {row["key"]: row["rate"] for row in rejects(connection, figures.Scope(None), every, "modality")}
+        assert rates == {"DX": 3 / 13, "CT": 1 / 6, "": 1.0}
+        rates = {row["key"]: row["rate"] for row in rejects(connection, figures.Scope(None), every, "reason")}
+        assert rates == {"113001": 3 / 18, "113037": 1 / 16, "113038": 1 / 16}
+        rates = {str(row["key"]): row["rate"] for row in rejects(connection, figures.Scope(None), every, "day")}
+        assert rates == {
+            "2026-03-01": 1 / 11,
+            "2026-03-02": 1.0,
+            "2026-03-03": 1.0,
+            "2026-03-04": 0.0,
+            "2026-03-05": None,
+            "2026-03-06": 1.0,
+        }
         assert asked("institution") == {"H01": 4, "H02": 1}
         assert asked("modality") == {"DX": 3, "CT": 1, "": 1}
         assert asked("reason") == {"113001": 3, "113037": 1, "113038": 1}
@@ -76,7 +106,7 @@ def test_rejects_are_counted_once_each_by_all_that_may_be_asked(tmp_path: Path) 
     store.close()
 
 
-@pytest.mark.clause("A-1", "S-1")
+@pytest.mark.clause("A-2", "S-1")
 def test_from_the_note_to_the_figure_and_the_worklist(tmp_path: Path, free_port: Any) -> None:
     from rejecting import QUALITY, SAFETY, note, send
     from running_node import image
@@ -106,7 +136,9 @@ def test_from_the_note_to_the_figure_and_the_worklist(tmp_path: Path, free_port:
         today = datetime.now(ZONE).date().isoformat()
         days = [row["key"] for row in house.ask("admin", "/figures/rejects", by="day").json()["rows"]]
         assert days[-1] <= today
-        assert house.ask("boss2", "/figures/rejects").json()["rows"] == [{"key": "all", "rejects": 0, "quality": 0, "studies": 0}]
+        assert house.ask("boss2", "/figures/rejects").json()["rows"] == [
+            {"key": "all", "rejects": 0, "quality": 0, "studies": 0, "images": 0, "rate": None}
+        ]
         assert house.ask("admin", "/figures/rejects", by="name").status_code == 422
         # linking: the exam has the images that are left; a study that is wholly rejected keeps its exam, without images
         feed = facts_of(house)
