@@ -51,7 +51,7 @@ class Published:
     """Whatever the images feed has told up to this number is in the tables; go on from here to follow what comes after."""
     published_at: str
     files: dict[str, Path]
-    """`study`, `series`, `instance` → file; good for as long as one further set is not replaced."""
+    """`study`, `series`, `instance` → file; it stays until the second set after this one is published."""
 
 
 PUBLISHED_SCHEMA = 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ parquet: Any = pyarrow.parquet
 MANIFEST = "manifest.json"
 SCHEMA = 1
 """Of the manifest and the columns' meaning; raised when a reader must know of a change."""
+_OWN = re.compile(r"(study|series|instance)-\d{8}\.parquet|\.(manifest\.json|(study|series|instance)-\d{8}\.parquet)\.new")
 LOOK = 1.0  # seconds between looks at the index
 ROWS = 50_000  # at a time in memory
 LEFT_OUT = {"header", "frame_json", "visible", "rejected_by"}
@@ -54,7 +56,11 @@ class TablePublisher:
         self._due = 0.0
 
     def start(self) -> None:
-        """Begin; the first set is published at once."""
+        """Begin; a set is published at once, unless the one that is there says the same."""
+        known = self._manifest()
+        whole = all((self._folder / table["file"]).exists() for table in known.get("tables", {}).values())
+        if whole and (known.get("schema"), known.get("index_schema")) == (SCHEMA, schema.VERSION):
+            self._last = known["journal"], known["indexed"]
         self._thread.start()
 
     def stop(self) -> None:
@@ -97,7 +103,8 @@ class TablePublisher:
                 tables[name] = self._write(cursor, query, f"{name}-{generation:08d}.parquet")
             cursor.execute("ROLLBACK")
         manifest = {
-            "schema": SCHEMA, "index_schema": schema.VERSION, "generation": generation, "journal": state[0], "feed": told,
+            "schema": SCHEMA, "index_schema": schema.VERSION, "generation": generation, "journal": state[0],
+            "indexed": state[1], "feed": told,
             "published_at": datetime.now(UTC).isoformat(timespec="milliseconds"), "tables": tables,
         }  # fmt: skip
         with self._temporary(MANIFEST) as path:
@@ -149,11 +156,10 @@ class TablePublisher:
         os.close(folder)
 
     def _sweep(self, kept: set[str]) -> None:
-        """Remove files of older sets, and what a crash has left."""
-        for pattern in ("*.parquet", ".*.new"):
-            for path in self._folder.glob(pattern):
-                if path.name not in kept:
-                    path.unlink(missing_ok=True)
+        """Remove our own files of older sets, and what a crash has left of them."""
+        for path in self._folder.iterdir():
+            if _OWN.fullmatch(path.name) and path.name not in kept:
+                path.unlink(missing_ok=True)
 
 
 def _state(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,49 @@ def test_only_changes_are_published_and_old_sets_go(publishing: RunningNode, tmp
     publishing.wait_for(lambda: len(list(folder.iterdir())) == 7)
     assert {path.name for path in [*second.files.values(), *third.files.values()]} | {"manifest.json"} == {p.name for p in folder.iterdir()}
     assert not any(name.endswith(".new") for name in names)
+
+
+def test_a_restart_publishes_nothing_that_is_there_and_touches_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dicom_node.index.tables.LOOK", 0.01)
+    database, feed, folder = Database(tmp_path / "index.duckdb"), Feed(tmp_path / "feed.sqlite"), tmp_path / "published"
+
+    def arrive(count: int) -> None:
+        """So many instances, which the journal has as well."""
+        rows = "SELECT n AS arrival, 'x' || n AS sop_uid, true AS visible FROM (SELECT unnest(range(?)) AS n)"
+        database.writer.execute(f"INSERT INTO instance BY NAME {rows}", [count])
+        database.writer.execute("UPDATE cursor SET journal = journal + ?", [count])
+
+    def generation_with(rows: int) -> int:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            manifest = json.loads((folder / "manifest.json").read_text())
+            if manifest["tables"]["instance"]["rows"] == rows:
+                return int(manifest["generation"])
+        raise AssertionError("not seen in time")
+
+    assert TablePublisher(database, feed, folder, 60, 1).publish()["generation"] == 1
+    (folder / "somebodys.parquet").write_text("kept")
+    (folder / ".instance-00000001.parquet.new").write_text("left by a crash")
+    arrive(3)
+    publisher = TablePublisher(database, feed, folder, 60, 2)
+    publisher.start()  # three have come since: told at once after a start
+    assert generation_with(3) == 2
+    publisher.stop()
+    assert not list(folder.glob(".*.new"))
+    assert (folder / "somebodys.parquet").read_text() == "kept"
+    publisher = TablePublisher(database, feed, folder, 60, 2)
+    publisher.start()
+    arrive(2)
+    assert generation_with(5) == 3  # the second start has published nothing of its own
+    publisher.stop()
+    (folder / "study-00000003.parquet").unlink()  # lost: made anew at the next start
+    publisher = TablePublisher(database, feed, folder, 60, 2)
+    publisher.start()
+    deadline = time.monotonic() + 20
+    while not (folder / "study-00000004.parquet").exists():
+        assert time.monotonic() < deadline
+    publisher.stop()
+    database.close()
 
 
 def test_readers_and_the_writer_do_not_disturb_each_other(tmp_path: Path) -> None:
