@@ -38,8 +38,8 @@ SHAPES: dict[str, Any] = {
             _KEY,
             ("from", pa.string()),
             ("to", pa.string()),
-            *((name, pa.int64()) for name in ("exams", "signed", "waiting", "positive", "stated", "accesses")),
-            *((name, pa.float64()) for name in ("per_day", "positive_rate", "p50", "p90", "mean")),
+            *((name, pa.int64()) for name in ("exams", "signed", "waiting", "positive", "stated", "accesses", "rejects")),
+            *((name, pa.float64()) for name in ("per_day", "positive_rate", "reject_rate", "p50", "p90", "mean")),
         ]
     ),
     "choices": pa.schema([("kind", pa.string()), _KEY, *_NAMES]),

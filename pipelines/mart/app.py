@@ -170,7 +170,7 @@ def _routes(service: Service) -> APIRouter:
         """The figures row: `current`, and `previous` when both ends of the period are given."""
         filters = asked.filters()
         with service.asking() as (connection, at):
-            rows = figures.overview(connection, reader.scope, filters)
+            rows = rejects.beside_overview(connection, reader.scope, filters, figures.overview(connection, reader.scope, filters))
         words = definitions.overview(service.zone)
         about = {"definition": definitions.joined(*words.values()), "definitions": words, "filters": filters.shown(), **at}
         return answers.answer(request, "overview", rows, about)

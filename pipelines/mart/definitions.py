@@ -90,7 +90,7 @@ CHANGE: Words = {
 
 def overview(zone: ZoneInfo) -> dict[str, Words]:
     """Definition of each figure of the figures row."""
-    parts = {"exams": EXAMS, "accesses": ACCESSES, "turnaround": TURNAROUND, "positive": POSITIVE}
+    parts = {"exams": EXAMS, "accesses": ACCESSES, "turnaround": TURNAROUND, "positive": POSITIVE, "rejects": REJECTS}
     return {name: joined(words, CHANGE, _days(zone)) for name, words in parts.items()}
 
 

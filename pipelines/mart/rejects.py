@@ -64,3 +64,14 @@ SELECT key, coalesce(rejects, 0) AS rejects, coalesce(quality, 0) AS quality, co
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
+
+
+def beside_overview(
+    connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows of `figures.overview` with `rejects` and `reject_rate` of their periods."""
+    told = []
+    for row in rows:
+        total = rejects(connection, scope, filters if row["key"] == "current" else filters.before(), "total")[0]
+        told.append({**row, "rejects": total["rejects"], "reject_rate": total["rate"]})
+    return told

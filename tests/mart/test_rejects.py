@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -133,13 +133,16 @@ def test_from_the_note_to_the_figure_and_the_worklist(tmp_path: Path, free_port:
         answer = house.ask("admin", "/figures/rejects", by="institution").json()
         assert [(row["key"], row["name"], row["rejects"], row["studies"]) for row in answer["rows"]] == [("H01", "第一医院", 2, 2)]
         assert answer["filters"]["by"] == "institution"
-        today = datetime.now(ZONE).date().isoformat()
+        # midnight may have passed in between: two days hold everything
+        today, yesterday = datetime.now(ZONE).date().isoformat(), (datetime.now(ZONE) - timedelta(days=1)).date().isoformat()
         days = [row["key"] for row in house.ask("admin", "/figures/rejects", by="day").json()["rows"]]
         assert days[-1] <= today
         assert house.ask("boss2", "/figures/rejects").json()["rows"] == [
             {"key": "all", "rejects": 0, "quality": 0, "studies": 0, "images": 0, "rate": None}
         ]
         assert house.ask("admin", "/figures/rejects", by="name").status_code == 422
+        now, before = house.ask("admin", "/figures/overview", **{"from": yesterday, "to": today}).json()["rows"]
+        assert (now["rejects"], before["rejects"], before["reject_rate"]) == (2, 0, None)
         # linking: the exam has the images that are left; a study that is wholly rejected keeps its exam, without images
         feed = facts_of(house)
         told = newest_arrivals([row for row in feed if row["seq"] <= next(r["seq"] for r in feed if r["sop_uid"] == gone.SOPInstanceUID)])
