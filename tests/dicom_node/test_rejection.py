@@ -197,6 +197,15 @@ def test_a_note_has_no_say_over_another_institution(node: RunningNode) -> None:
     assert ours.SOPInstanceUID in shown(node, ours)
 
 
+def test_a_hidden_note_that_another_one_names_stays_hidden_and_in_force(node: RunningNode) -> None:
+    (bad,) = study_of(1)
+    sent = note(RETENTION, [bad])
+    send(node.dicom_port, "CT_A", bad, sent, note(RETENTION, [sent]), sent)
+    hidden(node, bad)
+    indexed(node)
+    assert shown(node, bad) == []
+
+
 def test_a_note_that_comes_over_http(node: RunningNode) -> None:
     bad, good = study_of(2)
     answer = stow(node, body(file_bytes(bad), file_bytes(good)))
