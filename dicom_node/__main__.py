@@ -32,13 +32,16 @@ def _settings(words: list[str], about: str) -> Settings:
 
 def _node(words: list[str]) -> int:
     from dicom_node.receive.devices import check_devices
-    from dicom_node.receive.tls import server_context
+    from dicom_node.receive.tls import client_context, server_context
     from dicom_node.supervisor import AlreadyRunningError, Supervisor
     from dicom_node.web.tickets import make_pair
 
     settings = _settings(words, __doc__ or "")
     server_context(settings)
-    check_devices(settings.devices_file, mutual_tls=bool(settings.dicom_tls_port) and settings.tls_ca is not None)
+    authority = settings.tls_ca is not None
+    if authority:
+        client_context(settings)
+    check_devices(settings.devices_file, mutual_tls=bool(settings.dicom_tls_port) and authority, authority=authority)
     logs.configure("node")
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.ticket_key is None and not settings.public_key_file.exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +35,44 @@ class SeriesPixels:
     frames: list[Row]
     warnings: list[str]
     missing: list[int]
+
+
+class PublishedError(RuntimeError):
+    """There are no published tables that can be read; the message says why, in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One set of the index's tables as Parquet files (docs/interfaces.md §5): identified data, for pipelines only."""
+
+    journal: int
+    """Arrival number up to which the index was when the set was made."""
+    feed: int
+    """Whatever the images feed has told up to this number is in the tables; go on from here to follow what comes after."""
+    published_at: str
+    files: dict[str, Path]
+    """`study`, `series`, `instance` → file; it stays until the second set after this one is published."""
+
+
+PUBLISHED_SCHEMA = 1
+
+
+def read_published(folder: Path) -> Published:
+    """The newest set of tables that the node has published in `folder` (its setting `publish`). PublishedError: there is none to use."""
+    try:
+        manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    except FileNotFoundError as error:
+        raise PublishedError(
+            f"{folder} 中没有已发布的表, 请检查节点的 publish 设置 | no published tables here: see the node's setting"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise PublishedError(f"无法读取 {folder} 中的清单 | the manifest cannot be read: {error}") from error
+    if manifest["schema"] != PUBLISHED_SCHEMA:
+        raise PublishedError(
+            f"已发布的表版本为 {manifest['schema']}, 本程序只能读 {PUBLISHED_SCHEMA}, 请一起升级 | tables of another schema: update both"
+        )
+    files = {name: folder / table["file"] for name, table in manifest["tables"].items()}
+    return Published(manifest["journal"], manifest["feed"], manifest["published_at"], files)
 
 
 class NodeClient:

@@ -24,12 +24,17 @@ class Settings(BaseModel):
     http_port: int = Field(8042, ge=1, le=65535, description="HTTP port on 127.0.0.1 (DICOMweb, feed, metrics, status page)")
     aet: str = Field("HUB", min_length=1, max_length=16, description="called AE title")
     devices: Path | None = Field(
-        None, description="JSON list of {aet, institution, may, addresses?, host?, port?, certificate?}; default <data>/devices.json"
+        None, description="JSON list of {aet, institution, may, addresses?, host?, port?, tls?, certificate?}; default <data>/devices.json"
     )
-    tls_cert: Path | None = Field(None, description="certificate chain (PEM) of the TLS port")
+    tls_cert: Path | None = Field(
+        None, description="certificate chain (PEM) of the TLS port; the node shows it also to devices that it calls over TLS"
+    )
     tls_key: Path | None = Field(None, description="private key (PEM, no password) of the TLS port")
-    tls_ca: Path | None = Field(None, description="CA certificates (PEM); when set every TLS client must show a certificate of theirs")
+    tls_ca: Path | None = Field(
+        None, description="CA certificates (PEM); when set every TLS client, and every device called over TLS, must show one of theirs"
+    )
     tls_handshake_timeout: float = Field(10.0, gt=0, description="seconds a TLS handshake may take")
+    tls_verify_host: bool = Field(True, description="whether the certificate of a device that the node calls must be for its `host`")
     ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
     annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
     worklist_files: Path | None = Field(None, description="folder of DICOM worklist files (*.wl), a subfolder per institution code")
@@ -44,6 +49,11 @@ class Settings(BaseModel):
     store_body_bytes: int = Field(8 << 30, ge=1 << 10, description="largest body of one STOW-RS request; beyond it 413")
     store_part_bytes: int = Field(4 << 30, ge=1 << 10, description="largest object of one STOW-RS request; beyond it 413")
     store_parts: int = Field(20_000, ge=1, description="most objects in one STOW-RS request; beyond it 413")
+    publish: Path | None = Field(
+        None, description="folder (0700) into which the tables of the index are published as Parquet, for pipelines only; default: none"
+    )
+    publish_minutes: float = Field(10.0, gt=0, description="minutes between two sets of published tables, when something has changed")
+    publish_changes: int = Field(50_000, ge=1, description="so many new instances publish the tables before that time is over")
     decode_threads: int = Field(2, ge=1, le=64, description="threads that decode compressed images")
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from pydicom.uid import UID, UID_dictionary
 from pynetdicom import AE
 
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
+from dicom_node.index.rejection import MEANINGS, QUALITY, RETENTION_EXPIRED
 from dicom_node.query.keys import KEYS, LEVELS, Kind
 from dicom_node.receive import command, find
 from dicom_node.receive.association import PLAIN_SYNTAXES, REJECTIONS
@@ -160,6 +161,8 @@ def document() -> str:
             "### Presentation contexts",
             "- Storage: every transfer syntax that the peer offers for a storage class is acceptable, compressed and private ones included; the",
             "  first one it names is chosen. Objects are never converted on reception.",
+            "- Storage to a peer that is the SCP (C-GET) and offers several transfer syntaxes in one context: the one in which all instances of",
+            "  that class of its institution are stored, so that they go out byte for byte; else a native one, the more frequent first.",
             "- All other classes: " + "; ".join(plain) + ".",
             "- A class outside the storage branch that is not in the table of section 1 is refused (abstract syntax not supported).",
             "",
@@ -170,6 +173,22 @@ def document() -> str:
             "kept in quarantine. Digital signatures are kept and not checked.",
             "",
             *_status(STORE_STATUS),
+            "#### Rejection notes (IHE RAD TF-3 4.66, Imaging Object Change Management)",
+            "A Key Object Selection under one of these titles (PS3.16 CID 7010) hides what its evidence and content name, of its own institution;",
+            "the files are kept. Modifiers (113011, DCM; CID 7011) are told with the reason. No note takes a rejection back.",
+            "",
+            *_table(
+                ("code", "title", "the note itself", "what comes after its note, or again"),
+                [
+                    (
+                        code,
+                        meaning,
+                        "shown" if code == QUALITY else "hidden",
+                        "stored and shown" if code == RETENTION_EXPIRED else "stored (0000) and hidden",
+                    )
+                    for code, meaning in MEANINGS.items()
+                ],
+            ),
             *(
                 [
                     "### Query – C-FIND",
@@ -193,6 +212,9 @@ def document() -> str:
             "",
             "## 6 Security",
             "- TLS 1.2 or later on `dicom_tls_port` (PS3.15 B.9); with `tls_ca` both sides show a certificate (B.1). A device may be bound to one.",
+            "- Associations that the node opens (C-MOVE sub-operations, N-EVENT-REPORT) use TLS where the device's entry says `tls`: the device's",
+            "  certificate is checked against `tls_ca` and its `host`, the node shows its own. A failed check ends the sub-operations as failed",
+            "  (A702, the instances named in (0008,0058)) and is logged with the reason; nothing is ever sent in the clear instead.",
             "- A device is known by AE title, optionally by address and certificate; rights are given one by one; no user identity negotiation.",
             "- Logs hold no patient's name, identifier or birth date.",
             "",

@@ -15,7 +15,7 @@ from dicom_node.receive.devices import Device, Verb
 from dicom_node.settings import PREFIX, Settings
 
 PATH = Path(__file__).resolve().parent / "node.md"
-_KINDS = {int: "whole number", float: "number", str: "text", Path: "path"}
+_KINDS = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
 _EXAMPLE: dict[str, Any] = {
     "data": "/srv/images",
     "dicom_tls_port": 2762,
@@ -42,7 +42,11 @@ def default(field: FieldInfo) -> str:
     """The default as it stands in the table."""
     if field.default is PydanticUndefined:
         return "must be set"
-    return "–" if field.default is None else f"`{field.default}`"
+    return "–" if field.default is None else f"`{_toml(field.default)}`"
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value}"
 
 
 def settings_table() -> list[str]:
@@ -64,7 +68,7 @@ def example() -> str:
         if value is None:
             lines.append(f'# {name} = ""')
         else:
-            lines.append(f"{name} = " + (f'"{value}"' if isinstance(value, str) else f"{value}"))
+            lines.append(f"{name} = " + (f'"{value}"' if isinstance(value, str) else _toml(value)))
     return "\n".join(lines) + "\n"
 
 
@@ -113,6 +117,10 @@ def document() -> str:
             "`dicom_tls_port` opens a second port, TLS 1.2 or later with forward secrecy (PS3.15 B.9), beside the plain one; `dicom_port = 0`",
             "leaves only TLS. With `tls_ca` a client without a valid certificate is refused in the handshake. A handshake takes its own thread",
             "and at most `tls_handshake_timeout` seconds. A new certificate is used after a restart of the node.",
+            "",
+            "A device with `tls` is called over TLS as well (C-MOVE, reports of storage commitment): its certificate must be of an authority",
+            "of `tls_ca` and, unless `verify_host` or `tls_verify_host` is false, for its `host`; the node shows `tls_cert`. Without `tls_ca`",
+            "such a device is not called. These files are read anew for each association.",
             "",
             "## Operating",
             "- `GET /services/images/metrics`: Prometheus text; `GET /services/images/status`: page for people; operation `system.operate`.",

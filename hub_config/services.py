@@ -158,8 +158,9 @@ def _images(plan: Plan) -> Process:
     }
     if settings.dicom_tls_port:
         environment["NODE_DICOM_TLS_PORT"] = str(settings.dicom_tls_port)
-        files = {"CERT": settings.dicom_tls_cert, "KEY": settings.dicom_tls_key, "CA": settings.dicom_tls_ca}
-        environment |= {f"NODE_TLS_{name}": str(path.absolute()) for name, path in files.items() if path is not None}
+    # also without a TLS port of its own: the node may call devices over TLS
+    files = {"CERT": settings.dicom_tls_cert, "KEY": settings.dicom_tls_key, "CA": settings.dicom_tls_ca}
+    environment |= {f"NODE_TLS_{name}": str(path.absolute()) for name, path in files.items() if path is not None}
     return Process("node", _python("dicom_node"), environment, health=plan.url("images") + "/healthz")
 
 

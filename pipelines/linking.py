@@ -53,13 +53,17 @@ def newest_arrivals(rows: Sequence[Row]) -> list[Arrival]:
     """Group rows by study: one Arrival each, from its newest row, in order of first appearance."""
     newest: dict[str, Arrival] = {}
     for row in rows:
-        if row["kind"] in ("instance.stored", "series.quiet"):
-            newest[row["study_uid"]] = arrival_of(row, quiet=row["kind"] == "series.quiet")
+        kind = row["kind"]
+        if kind in ("instance.stored", "series.quiet"):
+            newest[row["study_uid"]] = arrival_of(row, quiet=kind == "series.quiet")
+        elif kind == "instance.hidden" and not row["data"]["on_arrival"]:
+            # the study has fewer images now, perhaps none; what was hidden as it arrived was never counted
+            newest[row["study_uid"]] = arrival_of(row, quiet=bool(row["data"]["quiet"]))
     return list(newest.values())
 
 
 class Linking(Follower):
-    """Tells ris about every study that arrives or grows."""
+    """Tells ris about every study that arrives, grows, or loses images to a rejection note."""
 
     def __init__(self, feed: Feed, cursors: SqliteCursors, ris: Arrivals, **settings: Any) -> None:
         # A burst of 500 images would be 500 calls if each were told at once; five calls a second keep the row live and ris quiet.

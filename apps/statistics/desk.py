@@ -20,6 +20,7 @@ from apps.statistics.words import Lang
 from pipelines.mart.client import Answer, MartClient, MartError
 
 CHARTS = ("institutions", "modalities", "days", "turnaround")
+RATES = ("positive_rate", "reject_rate")
 LONGEST = 3660
 WRONG_PERIOD = {
     "zh": {"title": "日期范围不正确", "action": "请让开始日期不晚于结束日期，且不超过十年。"},
@@ -58,14 +59,14 @@ def change(now: float | None, before: float | None) -> float | None:
 
 
 def summary(answer: Answer) -> dict[str, Any]:
-    """The figures row: for each figure its value, the one before, and the change (of the positive rate in points)."""
+    """The figures row: for each figure its value, the one before, and the change (of rates in points)."""
     rows = {row["key"]: row for row in answer.rows}
     now, before = rows["current"], rows.get("previous")
     figures = {}
-    for name in ("exams", "per_day", "accesses", "p50", "p90", "mean", "positive_rate", "waiting", "signed"):
+    for name in ("exams", "per_day", "accesses", "p50", "p90", "mean", "waiting", "signed", *RATES):
         value, earlier = now[name], before[name] if before else None
         between = None if value is None or earlier is None else value - earlier
-        moved = between if name == "positive_rate" else change(value, earlier)
+        moved = between if name in RATES else change(value, earlier)
         figures[name] = {"value": value, "previous": earlier, "change": moved}
     return {"figures": figures, "previous": {"from": before["from"], "to": before["to"]} if before else None}
 

@@ -5,9 +5,9 @@ import { asProblem, type DeskContext, Problem, type WidgetModel, type Words } fr
 import { theme } from '../desk/shell/theme'
 
 export type ChartName = 'institutions' | 'modalities' | 'days' | 'turnaround'
-export type FigureName = 'exams' | 'per_day' | 'accesses' | 'p50' | 'positive_rate' | 'waiting'
-/** exams … positive: of the figures row, with what a change is measured against; rows, timed, days: of the charts. */
-export type DefinitionName = 'exams' | 'accesses' | 'turnaround' | 'positive' | 'rows' | 'timed' | 'days'
+export type FigureName = 'exams' | 'per_day' | 'accesses' | 'p50' | 'positive_rate' | 'reject_rate' | 'waiting'
+/** exams … rejects: of the figures row, with what a change is measured against; rows, timed, days: of the charts. */
+export type DefinitionName = 'exams' | 'accesses' | 'turnaround' | 'positive' | 'rejects' | 'rows' | 'timed' | 'days'
 export type Bilingual = Record<'zh' | 'en', string>
 
 export interface Filters {

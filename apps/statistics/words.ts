@@ -23,6 +23,7 @@ export const say = t({
   accesses: { zh: '调阅量', en: 'Image accesses' },
   p50: { zh: '报告时效（中位数）', en: 'Turnaround (median)' },
   positive_rate: { zh: '阳性率', en: 'Positive rate' },
+  reject_rate: { zh: '废片率', en: 'Reject rate' },
   waiting: { zh: '待报告', en: 'Waiting for report' },
   against: { zh: '前期（{from} 至 {to}）：{value}', en: 'Previous period ({from} to {to}): {value}' },
   no_change: { zh: '与前期持平', en: 'No change' },

@@ -19,11 +19,12 @@ from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
 from dicom_node.index.register import Register
 from dicom_node.index.retry import Outcome, retry
+from dicom_node.index.tables import TablePublisher
 from dicom_node.index.writer import IndexWriter, rebuild
 from dicom_node.query import link
 from dicom_node.query.commitment import answer_commitment
 from dicom_node.query.find import answer_find
-from dicom_node.query.retrieve import Openings, answer_retrieve
+from dicom_node.query.retrieve import Openings, answer_retrieve, answer_stored_syntaxes
 from dicom_node.settings import Settings
 from dicom_node.web.app import Node, make_app
 from dicom_node.worklist.entries import Entries
@@ -87,8 +88,9 @@ class Follower:
         started = True
         while not self._stop.is_set():
             try:
-                if started:
+                if started and self._writer.cursor >= self._feed.cursor():  # a lost index is made anew first
                     self._publisher.publish_retried()
+                    self._publisher.publish_visibility()
                     started = False
                 self._retry()
                 begin = time.monotonic()
@@ -177,12 +179,17 @@ def run(settings: Settings, run_folder: Path) -> None:
     answerers: dict[str, link.Answerer] = {
         "find": lambda question: answer_find(database, question),
         "retrieve": lambda question: answer_retrieve(database, openings, question),
+        "stored_syntaxes": lambda question: answer_stored_syntaxes(database, question),
         "worklist": lambda question: answer_worklist(entries, question),
         "mpps": steps.answer,
         "commitment": lambda question: answer_commitment(database, archive, question),
     }
     link.serve(run_folder, answerers)
     follower.start()
+    tables = None
+    if settings.publish is not None:
+        tables = TablePublisher(database, feed, settings.publish, settings.publish_minutes, settings.publish_changes)
+        tables.start()
     app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, follower, run_folder))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.http_port, log_config=None, access_log=False, proxy_headers=False,
@@ -190,6 +197,8 @@ def run(settings: Settings, run_folder: Path) -> None:
     )  # fmt: skip
     log.info("index.ready", port=settings.http_port)
     uvicorn.Server(config).run()
+    if tables is not None:
+        tables.stop()
     follower.stop()
     database.close()
     log.info("index.stopped")

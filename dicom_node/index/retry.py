@@ -13,9 +13,10 @@ from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.archive.journal import Entry
 from dicom_node.feed import Feed
-from dicom_node.index import header
+from dicom_node.index import header, header_json
 from dicom_node.index.database import Database
 from dicom_node.index.dataset import UnparsableError
+from dicom_node.index.rejection import note_of
 from dicom_node.index.writer import IndexWriter
 
 log = logs.get(__name__)
@@ -36,7 +37,7 @@ def retry(writer: IndexWriter, feed: Feed, archive: Archive, arrival: int) -> tu
     if row is None:
         return "unreadable", why
     feed.retry(arrival)  # before the index knows it; after a rebuild that places it, its feed rows are written as well
-    if _entangled(writer.database, entry, row, arrival):
+    if note_of(row, lambda: header_json.render(archive.path(entry.digest))) is not None or _entangled(writer.database, entry, row, arrival):
         return "entangled", ""
     writer.replace_quarantined(arrival, entry, row)
     log.info("quarantine.indexed", arrival=arrival, aet=entry.aet)
@@ -55,8 +56,9 @@ def _entangled(database: Database, entry: Entry, row: dict[str, Any], arrival: i
     study = row["study_uid"]
     same_object = database.rows(
         "SELECT 1 FROM instance WHERE arrival > ? AND sop_uid = ? UNION ALL SELECT 1 FROM quarantine WHERE sop_uid = ? "
-        "AND ((arrival < ? AND reason = 'unparsable') OR (arrival > ? AND reason <> 'unparsable'))",
-        [arrival, entry.sop_uid, entry.sop_uid, arrival, arrival],
+        "AND ((arrival < ? AND reason = 'unparsable') OR (arrival > ? AND reason <> 'unparsable')) "
+        "UNION ALL SELECT 1 FROM rejection WHERE arrival > ? AND sop_uid = ? AND institution = ?",
+        [arrival, entry.sop_uid, entry.sop_uid, arrival, arrival, arrival, entry.sop_uid, entry.institution],
     )
     later = database.rows("SELECT 1 FROM instance WHERE arrival > ? AND study_uid = ?", [arrival, study])
     others = database.rows(

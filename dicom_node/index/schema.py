@@ -3,6 +3,7 @@
 `arrival` is the byte offset in the journal: unique, growing, the same after a rebuild. Values that a header gives in a
 malformed way are null here and remain in the file. `header` has the whole header as JSON, written when the node has time
 for it (rows behind `cursor.headers` may be missing): it is made from the file and is no part of what a rebuild must repeat.
+`rejected_by`: arrival of the rejection note that hides the instance; a note that is not shown itself names itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import pyarrow  # noqa: ICN001 - `pa` is its untyped form below
 VERSION = 2  # another version in the file: the index is rebuilt from the journal
 INSTANCE: dict[str, str] = {
     "arrival": "BIGINT", "sop_uid": "VARCHAR", "series_uid": "VARCHAR", "study_uid": "VARCHAR", "institution": "VARCHAR",
-    "digest": "VARCHAR", "size": "BIGINT", "visible": "BOOLEAN", "received_at": "VARCHAR", "calling_aet": "VARCHAR",
+    "digest": "VARCHAR", "size": "BIGINT", "visible": "BOOLEAN", "rejected_by": "BIGINT", "received_at": "VARCHAR",
+    "calling_aet": "VARCHAR",
     "sop_class": "VARCHAR", "transfer_syntax": "VARCHAR",
     # patient
     "patient_id": "VARCHAR", "issuer": "VARCHAR", "patient_name": "VARCHAR", "name_alphabetic": "VARCHAR",
@@ -40,12 +42,29 @@ INSTANCE: dict[str, str] = {
     "frame_json": "VARCHAR",
 }  # fmt: skip
 
+# every reference of every rejection note, whether the instance is here or not; `qualifiers` is a JSON list
+REJECTION = {
+    "arrival": "BIGINT", "institution": "VARCHAR", "note_uid": "VARCHAR", "sop_uid": "VARCHAR", "study_uid": "VARCHAR",
+    "series_uid": "VARCHAR", "reason": "VARCHAR", "qualifiers": "VARCHAR",
+}  # fmt: skip
+# what became hidden, or shown again, after it had arrived or as it did; `note`: arrival of the note that hides it
+VISIBILITY = {
+    "arrival": "BIGINT", "kind": "VARCHAR", "institution": "VARCHAR", "study_uid": "VARCHAR", "series_uid": "VARCHAR",
+    "sop_uid": "VARCHAR", "digest": "VARCHAR", "note": "BIGINT", "on_arrival": "BOOLEAN",
+}  # fmt: skip
+
 pa: Any = pyarrow  # its names are made at run time
 _ARROW = {
     "VARCHAR": pa.string(), "BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32(),
 }  # fmt: skip
+
+
+def _arrow(table: dict[str, str]) -> Any:
+    return pa.schema([(name, _ARROW[kind]) for name, kind in table.items()])
+
+
 HEADER_ARROW = pa.schema([("arrival", pa.int64()), ("json", pa.string())])
-INSTANCE_ARROW = pa.schema([(name, _ARROW[kind]) for name, kind in INSTANCE.items()])
+INSTANCE_ARROW, REJECTION_ARROW, VISIBILITY_ARROW = _arrow(INSTANCE), _arrow(REJECTION), _arrow(VISIBILITY)
 
 
 def _columns(table: dict[str, str]) -> str:
@@ -65,6 +84,9 @@ CREATE = [
         "CREATE TABLE IF NOT EXISTS conflict (arrival BIGINT, reason VARCHAR, institution VARCHAR, study_uid VARCHAR, "
         "series_uid VARCHAR, sop_uid VARCHAR, digest VARCHAR, visible_digest VARCHAR, received_at VARCHAR)"
     ),
+    f"CREATE TABLE IF NOT EXISTS rejection ({_columns(REJECTION)})",
+    "CREATE INDEX IF NOT EXISTS rejection_sop ON rejection (sop_uid)",
+    f"CREATE TABLE IF NOT EXISTS visibility ({_columns(VISIBILITY)})",
     "CREATE TABLE IF NOT EXISTS header (arrival BIGINT, json VARCHAR)",
     "CREATE TABLE IF NOT EXISTS cursor (journal BIGINT, version INTEGER, headers BIGINT)",
 ]
@@ -95,6 +117,8 @@ STUDY_SELECT = f"""
       min(arrival) AS first_arrival, max(arrival) AS last_arrival, min(received_at) AS arrived_at, max(received_at) AS last_at
     FROM instance WHERE visible AND {{}} GROUP BY study_uid
 """  # noqa: S608 - {{}} is the condition on the studies
+HIDDEN_STUDY_SELECT = STUDY_SELECT.replace("WHERE visible AND", "WHERE")
+"""What a study was that has nothing left to show."""
 SERIES_SELECT = f"""
     SELECT study_uid, series_uid, {_first(SERIES_FIRST)}, count(*) AS instances,
       sum(coalesce(frames, 0))::BIGINT AS frames, count(*) FILTER (WHERE unshowable IS NULL) AS showable,
@@ -105,4 +129,4 @@ CREATE += [
     f"CREATE TABLE IF NOT EXISTS study AS SELECT * FROM ({STUDY_SELECT.format('false')}) WHERE false",  # noqa: S608
     f"CREATE TABLE IF NOT EXISTS series AS SELECT * FROM ({SERIES_SELECT.format('false')}) WHERE false",  # noqa: S608
 ]
-TABLES = ("instance", "study", "series", "quarantine", "conflict")
+TABLES = ("instance", "study", "series", "quarantine", "conflict", "rejection", "visibility")

@@ -1,11 +1,13 @@
 """The one writer of the index: follows the journal, parses headers, decides conflicts, keeps the summaries.
 
 Each batch is one transaction together with the journal cursor, so a crash repeats or skips nothing. The outcome of an entry
-depends only on the entries before it: a rebuild from the journal gives the identical index.
+depends only on the entries before it: a rebuild from the journal gives the identical index. An entry that changes what is there
+already, a rejection note or an instance sent again after its retention had expired, is a batch of its own.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from dicom_node.archive.journal import Entry, JournalReader
 from dicom_node.index import header, header_json, register, schema
 from dicom_node.index.database import Database, among
 from dicom_node.index.dataset import UnparsableError
+from dicom_node.index.rejection import RETENTION_EXPIRED, Note, note_of
+from dicom_node.index.visibility import Copy, VisibilityChanges
 
 log = logs.get(__name__)
 BATCH = 1000
@@ -36,20 +40,37 @@ class IndexWriter:
         entries, end = self.journal.read(self.cursor, BATCH)
         if not entries:
             return 0
-        batch = _Batch(self.database, entries)
+        batch, count = _Batch(self.database, entries), 0
         for arrival, entry in entries:
+            row, note, again = None, None, False
             if batch.known_copy(entry):
-                continue
-            try:
-                row = header.parse(self._archive.path(entry.digest), entry, arrival)
-            except UnparsableError as error:
-                log.warning("index.quarantined", arrival=arrival, reason=str(error))
-                batch.quarantine(arrival, entry, None, "unparsable", str(error))
+                again = batch.comes_again(entry)
+                if not again:
+                    count += 1
+                    continue
             else:
-                batch.place(arrival, entry, row)
+                try:
+                    row = header.parse(self._archive.path(entry.digest), entry, arrival)
+                except UnparsableError as error:
+                    log.warning("index.quarantined", arrival=arrival, reason=str(error))
+                    batch.quarantine(arrival, entry, None, "unparsable", str(error))
+                else:
+                    note = note_of(row, partial(self._whole, entry.digest))
+            alone = again or note is not None
+            if alone and count:
+                break  # it is the first of the next step
+            count += 1
+            if again:
+                batch.show_again(arrival, entry)
+            elif row is not None:
+                batch.place(arrival, entry, row, note)
+            if alone:
+                break
+        if count < len(entries):
+            end = entries[count][0]
         self._commit(batch, end)
         self.cursor = end
-        return len(entries)
+        return count
 
     def replace_quarantined(self, arrival: int, entry: Entry, row: dict[str, Any]) -> None:
         """Index `row`, an arrival behind the cursor that was in quarantine until now."""
@@ -65,12 +86,19 @@ class IndexWriter:
         try:
             if released is not None:
                 writer.execute("DELETE FROM quarantine WHERE arrival = ?", [released])
-            if batch.rows:
-                table = schema.pa.Table.from_pylist(batch.rows, schema=schema.INSTANCE_ARROW)
-                writer.register("arrived", table)
-                writer.execute("INSERT INTO instance SELECT * FROM arrived")
-                writer.unregister("arrived")
-                studies = sorted({row["study_uid"] for row in batch.rows if row["visible"]})
+            for name, rows, columns in (
+                ("instance", batch.rows, schema.INSTANCE_ARROW),
+                ("rejection", batch.changes.rejections, schema.REJECTION_ARROW),
+                ("visibility", batch.changes.visibility, schema.VISIBILITY_ARROW),
+            ):
+                if rows:
+                    writer.register("arrived", schema.pa.Table.from_pylist(rows, schema=columns))
+                    writer.execute(f"INSERT INTO {name} SELECT * FROM arrived")  # noqa: S608
+                    writer.unregister("arrived")
+            for statement, parameters in batch.changes.statements:
+                writer.execute(statement, parameters)
+            studies = sorted({row["study_uid"] for row in batch.rows if row["visible"]} | batch.changes.studies)
+            if studies:
                 touched = among("study_uid", studies)
                 for name, select in (("study", schema.STUDY_SELECT), ("series", schema.SERIES_SELECT)):
                     writer.execute(f"DELETE FROM {name} WHERE {touched}", studies)  # noqa: S608
@@ -83,7 +111,7 @@ class IndexWriter:
         except BaseException:
             writer.execute("ROLLBACK")
             raise
-        self.database.changed({row["study_uid"] for row in batch.rows})
+        self.database.changed({row["study_uid"] for row in batch.rows} | batch.changes.studies)
 
     def render(self) -> int:
         """Write the header JSON of the next instances that have none; returns how many were looked at."""
@@ -109,9 +137,12 @@ class IndexWriter:
             writer.execute("ROLLBACK")
             raise
 
+    def _whole(self, digest: str) -> str:
+        return header_json.render(self._archive.path(digest))
+
     def _header_of(self, row: dict[str, Any]) -> str | None:
         try:
-            return header_json.render(self._archive.path(row["digest"]))
+            return self._whole(row["digest"])
         except (UnparsableError, OSError) as error:
             log.warning("header.unrendered", arrival=row["arrival"], reason=str(error))
             return None  # tried again when somebody asks for it
@@ -124,15 +155,26 @@ class _Batch:
         self.rows: list[dict[str, Any]] = []
         self.quarantined: list[tuple[Any, ...]] = []
         self.conflicts: list[tuple[Any, ...]] = []
+        self.changes = VisibilityChanges(database)
         self._database = database
         uids = sorted({entry.sop_uid for _, entry in entries})
-        # copies by SOP UID: (institution, digest), the visible one first
-        self._copies: dict[str, list[tuple[str, str]]] = {}
+        # copies by SOP UID, the visible one first; a hidden note names itself and is no rejected instance
+        self._copies: dict[str, list[Copy]] = {}
         for row in database.rows(
-            f"SELECT sop_uid, institution, digest FROM instance WHERE {among('sop_uid', uids)} ORDER BY NOT visible, arrival",  # noqa: S608
+            "SELECT sop_uid, institution, digest, visible, coalesce(rejected_by <> arrival, false) AS rejected, arrival, study_uid, "  # noqa: S608
+            f"series_uid FROM instance WHERE {among('sop_uid', uids)} ORDER BY NOT visible, arrival",
             uids,
         ):
-            self._copies.setdefault(row["sop_uid"], []).append((row["institution"], row["digest"]))
+            self._copies.setdefault(row.pop("sop_uid"), []).append(Copy(**row))
+        # rejected for good, (institution, SOP UID) → arrival of the first note that says so
+        self._rejected = {
+            (row["institution"], row["sop_uid"]): int(row["note"])
+            for row in database.rows(
+                "SELECT institution, sop_uid, min(arrival) AS note FROM rejection "  # noqa: S608
+                f"WHERE {among('sop_uid', uids)} AND reason <> ? GROUP BY ALL",
+                [*uids, RETENTION_EXPIRED],
+            )
+        }
         digests = sorted({entry.digest for _, entry in entries})
         self._quarantine_seen = {
             (row["institution"], row["digest"])
@@ -144,32 +186,61 @@ class _Batch:
     def known_copy(self, entry: Entry) -> bool:
         """The same bytes from the same institution again: nothing changes."""
         copy = (entry.institution, entry.digest)
-        return copy in self._copies.get(entry.sop_uid, []) or copy in self._quarantine_seen
+        return self._copy(entry) is not None or copy in self._quarantine_seen
+
+    def _copy(self, entry: Entry) -> Copy | None:
+        copies = self._copies.get(entry.sop_uid, [])
+        return next((copy for copy in copies if (copy.institution, copy.digest) == (entry.institution, entry.digest)), None)
+
+    def _expired(self, entry: Entry) -> bool:
+        """Whether every copy is hidden because its retention had expired, and nothing forbids to show the instance anew."""
+        copies = self._copies.get(entry.sop_uid, [])
+        return all(copy.rejected for copy in copies) and (entry.institution, entry.sop_uid) not in self._rejected
+
+    def comes_again(self, entry: Entry) -> bool:
+        """Whether a copy that is known is to be shown again."""
+        return self._copy(entry) is not None and self._expired(entry)
+
+    def show_again(self, arrival: int, entry: Entry) -> None:
+        """Show a known copy again."""
+        copy = self._copy(entry)
+        if copy is not None:
+            self.changes.show_again(arrival, copy, entry.sop_uid)
 
     def _owner(self, study_uid: str) -> str | None:
         if study_uid not in self._owners:
             found = self._database.rows(
-                "SELECT institution, coalesce(patient_id, '') AS patient FROM instance WHERE study_uid = ? AND visible GROUP BY ALL",
+                "SELECT institution, coalesce(patient_id, '') AS patient, bool_or(visible) AS shown FROM instance "
+                "WHERE study_uid = ? GROUP BY ALL",
                 [study_uid],
             )
+            # a study stays whose it is, also when nothing of it is shown any more
             self._owners[study_uid] = found[0]["institution"] if found else None
-            self._patients[study_uid] = {row["patient"] for row in found}
+            self._patients[study_uid] = {row["patient"] for row in found if row["shown"]}
         return self._owners[study_uid]
 
-    def place(self, arrival: int, entry: Entry, row: dict[str, Any]) -> None:
-        """Decide whether a parsed instance is shown, kept beside another one, or put into quarantine."""
+    def place(self, arrival: int, entry: Entry, row: dict[str, Any], note: Note | None = None) -> None:
+        """Decide whether a parsed instance is shown, hidden, kept beside another one, or put into quarantine. `note`: what it says."""
         study = row["study_uid"]
+        rejected_by = self._rejected.get((entry.institution, entry.sop_uid))
         owner = self._owner(study)
         copies = self._copies.get(entry.sop_uid, [])
         if owner not in {None, entry.institution}:
             self._collision(arrival, entry, row, "study_of_other_institution")
             return
-        if copies and copies[0][0] != entry.institution:
+        if copies and copies[0].institution != entry.institution:
             self._collision(arrival, entry, row, "instance_of_other_institution")
             return
-        if copies:  # same UID, other bytes: both are kept, the first stays visible
-            row["visible"] = False
-            self._conflict(arrival, entry, row, "same_uid_other_bytes", copies[0][1])
+        if copies and not self._expired(entry):  # same UID, other bytes: both are kept, the first stays visible
+            row["visible"], row["rejected_by"], note = False, rejected_by, None
+            self._conflict(arrival, entry, row, "same_uid_other_bytes", copies[0].digest)
+        elif rejected_by is not None:
+            row["visible"], row["rejected_by"] = False, rejected_by
+            self._owners[study] = entry.institution
+            self.changes.hide_arriving(arrival, entry, row, rejected_by)
+        elif note is not None and not note.shown:
+            row["visible"], row["rejected_by"] = False, arrival
+            self._owners[study] = entry.institution
         else:
             patient = row["patient_id"] or ""
             known = self._patients.setdefault(study, set())
@@ -177,8 +248,12 @@ class _Batch:
                 self._conflict(arrival, entry, row, "patient_differs", None)
             known.add(patient)
             self._owners[study] = entry.institution
-        self._copies.setdefault(entry.sop_uid, []).append((entry.institution, entry.digest))
+        copy = Copy(entry.institution, entry.digest, row["visible"], rejected_by is not None, arrival, study, row["series_uid"])
+        copies.append(copy)
+        self._copies[entry.sop_uid] = sorted(copies, key=lambda copy: not copy.visible)
         self.rows.append(row)
+        if note is not None:
+            self.changes.reject(arrival, entry, note)
 
     def _collision(self, arrival: int, entry: Entry, row: dict[str, Any], reason: str) -> None:
         self.quarantine(arrival, entry, row["study_uid"], reason, None)

@@ -84,3 +84,15 @@ def answer_retrieve(database: Database, openings: Openings, question: dict[str, 
     studies = list(dict.fromkeys(row.pop("study_uid") for row in rows))
     openings.tell(question["institution"], question["aet"], question["destination"], studies)
     return {"matches": rows}
+
+
+def answer_stored_syntaxes(database: Database, question: dict[str, Any]) -> dict[str, Any]:
+    """`{"stored": {SOP class: {transfer syntax: instances}}}` of the `classes` asked for, as the `institution` has them."""
+    stored: dict[str, dict[str, int]] = {}
+    for row in database.rows(
+        "SELECT sop_class, transfer_syntax, count(*) AS n FROM instance WHERE visible AND institution = ? "
+        "AND sop_class IN (SELECT unnest(?::VARCHAR[])) GROUP BY sop_class, transfer_syntax",
+        [question["institution"], question["classes"]],
+    ):
+        stored.setdefault(row["sop_class"], {})[row["transfer_syntax"]] = row["n"]
+    return {"stored": stored}

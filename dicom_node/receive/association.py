@@ -28,7 +28,7 @@ from dicom_node.receive.commitment import COMMITMENT, WELL_KNOWN
 from dicom_node.receive.counters import Refusal
 from dicom_node.receive.devices import Device, PeerCertificate
 from dicom_node.receive.lane import FastDUL
-from dicom_node.receive.recoding import NATIVE
+from dicom_node.receive.negotiation import by_use, receives, stored_syntaxes
 from dicom_node.receive.services import server_of, verb_of
 from dicom_node.receive.store import Reception, Sender
 
@@ -98,24 +98,28 @@ class GuardedACSE(ACSE):
             return
         receiver.counters.accepted(device.aet)
         self.assoc.device = device
-        self.acceptor.supported_contexts = supported(request.presentation_context_definition_list, device, self.requestor.role_selection)
+        requested, roles = request.presentation_context_definition_list, self.requestor.role_selection
+        stored = stored_syntaxes(receiver.run_folder, device, requested, roles)
+        self.acceptor.supported_contexts = supported(requested, device, roles, stored)
         super()._negotiate_as_acceptor()
 
 
 def supported(
-    requested: list[PresentationContext], device: Device, roles: Mapping[UID, SCP_SCU_RoleSelectionNegotiation]
+    requested: list[PresentationContext],
+    device: Device,
+    roles: Mapping[UID, SCP_SCU_RoleSelectionNegotiation],
+    stored: Mapping[str, Mapping[str, int]] | None = None,
 ) -> list[PresentationContext]:
     """The contexts that `device` may have: every transfer syntax of a storage class as offered, in the peer's order.
 
-    Where the peer takes the role of the storage SCP (C-GET, PS3.7 D.3.3.4) a native syntax goes first: into it the node can
-    bring any image, while what is stored in another one could not be sent at all.
+    Where the peer takes the role of the storage SCP (C-GET, PS3.7 D.3.3.4) the order is `by_use` of what is `stored`.
     """
     offers: dict[str, tuple[bool, list[Any]]] = {}
     for context in requested:
         abstract = str(context.abstract_syntax)
         verb = verb_of(abstract)
+        gives = receives(abstract, device, roles)
         role = roles.get(UID(abstract)) if verb == "store" else None
-        gives = role is not None and bool(role.scp_role) and "get" in device.may
         takes = verb in device.may and (role is None or bool(role.scu_role))
         if verb is None or not (takes or gives):
             continue
@@ -128,9 +132,7 @@ def supported(
         if syntaxes:
             context = PresentationContext()
             context.abstract_syntax = abstract
-            if gives:
-                syntaxes.sort(key=lambda syntax: NATIVE.index(syntax) if syntax in NATIVE else len(NATIVE))
-            context._transfer_syntax = syntaxes  # noqa: SLF001 - the setter refuses private syntaxes; images are stored as they are
+            context._transfer_syntax = by_use(syntaxes, (stored or {}).get(abstract, {})) if gives else syntaxes  # noqa: SLF001 - the setter refuses private syntaxes; images are stored as they are
             if (role := roles.get(UID(abstract))) is not None and verb_of(abstract) == "store":
                 context.scu_role = bool(role.scu_role) and "store" in device.may
                 context.scp_role = gives

@@ -7,7 +7,7 @@ import struct
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
-from ssl import SSLContext
+from ssl import SSLContext, SSLSocket
 from typing import TYPE_CHECKING, Any
 
 from pynetdicom import AE, evt
@@ -16,9 +16,11 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_node import logs
-from dicom_node.receive.devices import Device
+from dicom_node.receive.devices import Device, DeviceTLS
 from dicom_node.receive.recoding import NATIVE
 from dicom_node.receive.suboperation import LARGEST_PDU, LostError, Match
+from dicom_node.receive.tls import ClientContext, client_context
+from dicom_node.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,13 +74,32 @@ class CallingAE(AE):
         return made
 
 
+def tls_arguments(settings: Settings, device: Device) -> tuple[ClientContext, str] | None:
+    """How to wrap a connection to `device`; None: it is not called over TLS. LostError: it is, and the node cannot."""
+    if not device.tls or device.host is None:
+        return None
+    own = device.tls.verify_host if isinstance(device.tls, DeviceTLS) else None
+    try:
+        return client_context(settings, verify_host=settings.tls_verify_host if own is None else own), device.host
+    except SettingsError as error:
+        raise LostError(f"not called without TLS: {error}") from error
+
+
+def fault_of(arguments: tuple[ClientContext, str] | None) -> str | None:
+    """Why the handshake of an association with these arguments failed."""
+    return f"TLS: {arguments[0].fault}" if arguments is not None and arguments[0].fault else None
+
+
 def _on_open(event: Any) -> None:
     # a peer that stops in mid PDU must not hold the thread for ever
     seconds = event.assoc.network_timeout or 60
     interval = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
     client = event.assoc.dul.socket.socket
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+    if isinstance(client, SSLSocket):
+        client.settimeout(seconds)  # OpenSSL's blocking mode goes on after a kernel timeout
+    else:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -87,15 +108,17 @@ def association(receiver: Receiver, device: Device, contexts: list[PresentationC
     """An association with `device`, its reactor paused; ended with the block. LostError when it cannot be opened."""
     if device.host is None or device.port is None:
         raise LostError("device has no address")
+    tls = tls_arguments(receiver.settings, device)
     try:
         assoc = receiver.ae.associate(
-            device.host, device.port, contexts, ae_title=device.aet, max_pdu=LARGEST_PDU, evt_handlers=[(evt.EVT_CONN_OPEN, _on_open)]
-        )
+            device.host, device.port, contexts, ae_title=device.aet, max_pdu=LARGEST_PDU, evt_handlers=[(evt.EVT_CONN_OPEN, _on_open)],
+            tls_args=tls,
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         raise LostError(f"no connection: {error}") from error
     if not assoc.is_established:
         _end(assoc, lost=True)
-        raise LostError("association was refused" if assoc.is_rejected else "no association")
+        raise LostError(fault_of(tls) or ("association was refused" if assoc.is_rejected else "no association"))
     assoc._reactor_checkpoint.clear()  # noqa: SLF001 - it would take the answers
     while not assoc._is_paused and assoc.is_alive():  # noqa: SLF001
         time.sleep(0.0005)

@@ -26,6 +26,14 @@ class PeerCertificate:
     common_name: str
 
 
+class DeviceTLS(BaseModel):
+    """How the node opens associations to a device over TLS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verify_host: bool | None = Field(None, description="whether the certificate must be for `host`; default: `tls_verify_host`")
+
+
 class Device(BaseModel):
     """One modality, workstation or PACS of an institution."""
 
@@ -37,6 +45,11 @@ class Device(BaseModel):
     addresses: tuple[str, ...] = Field((), description="addresses or networks (10.1.0.0/16); empty: any")
     host: str | None = Field(None, description="where the node opens associations to: C-MOVE, storage commitment")
     port: int | None = Field(None, ge=1, le=65535)
+    tls: bool | DeviceTLS = Field(
+        False,
+        description='`true`: the node opens its associations to the device over TLS; `{"verify_host": false}`: its certificate need '
+        "not be for `host`",
+    )
     certificate: str | None = Field(
         None, min_length=1, description="sha256 fingerprint or subject common name of the client certificate the device must show (TLS)"
     )
@@ -75,7 +88,7 @@ def read_devices(path: Path) -> list[Device]:
     return devices
 
 
-def check_devices(path: Path, *, mutual_tls: bool) -> None:
+def check_devices(path: Path, *, mutual_tls: bool, authority: bool) -> None:
     """Refuse a start with a file of devices that nobody could use; a missing one may come later. SettingsError says why."""
     try:
         devices = read_devices(path)
@@ -90,6 +103,12 @@ def check_devices(path: Path, *, mutual_tls: bool) -> None:
         raise SettingsError(
             f"设备 {', '.join(bound)} 绑定了证书, 需要 dicom_tls_port 和 tls_ca | "
             "devices bound to a certificate need NODE_DICOM_TLS_PORT and NODE_TLS_CA"
+        )
+    called = sorted({device.aet for device in devices if device.tls})
+    if called and not authority:
+        raise SettingsError(
+            f"设备 {', '.join(called)} 要求以 TLS 连接 (tls), 需要设置 tls_ca 以核验对方证书 | "
+            "devices with `tls` need NODE_TLS_CA, by which their certificates are checked"
         )
 
 

@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_role
+from pynetdicom import build_role
 from pynetdicom.status import code_to_category
 
 from dicom_node import logs
 from dicom_node.query import link
 from dicom_node.receive.commitment import COMMITMENT, WELL_KNOWN, report_of
 from dicom_node.receive.commitments import Commitments, Request
+from dicom_node.receive.destination import CallingAE, fault_of, tls_arguments
 from dicom_node.receive.devices import Device
+from dicom_node.receive.suboperation import LostError
 
 if TYPE_CHECKING:
     from dicom_node.receive.association import NodeAssociation
@@ -175,11 +177,18 @@ class Reporter:
         if device.host is None or device.port is None or "commit" not in device.may:
             log.warning("commitment.no_address", aet=device.aet, action="give the device host, port and the right commit")
             return None
-        ae = AE(self._receiver.settings.aet)
+        try:
+            tls = tls_arguments(self._receiver.settings, device)
+        except LostError as error:
+            log.warning("commitment.not_called", aet=device.aet, reason=str(error))
+            return None
+        ae = CallingAE(self._receiver.settings.aet)
         ae.connection_timeout, ae.acse_timeout, ae.dimse_timeout, ae.network_timeout = 5, 10, 20, 30
         ae.add_requested_context(COMMITMENT, PLAIN)
         role = build_role(COMMITMENT, scp_role=True)
-        assoc = ae.associate(device.host, device.port, ae_title=device.aet, ext_neg=[role])
+        assoc = ae.associate(device.host, device.port, ae_title=device.aet, ext_neg=[role], tls_args=tls)
+        if fault := fault_of(tls):
+            log.warning("commitment.not_called", aet=device.aet, reason=fault)
         return assoc if assoc.is_established and assoc.accepted_contexts else None
 
 

@@ -1,4 +1,4 @@
-"""TLS of the DICOM port (PS3.15 B.9, the BCP 195 profile): the server's context, and who stands at the other end."""
+"""TLS of the DICOM ports and of the associations that the node opens (PS3.15 B.9, the BCP 195 profile), and who stands at the other end."""
 
 from __future__ import annotations
 
@@ -22,9 +22,57 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
         if path is not None:
             _readable(name, path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _by_profile(context)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    _load_own(context, certificate, key)
+    if settings.tls_ca is not None:
+        _load_authorities(context, settings.tls_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(settings: Settings, *, verify_host: bool = True) -> ClientContext:
+    """For one association that the node opens; the peer must show a certificate of `tls_ca`. SettingsError: the files cannot be used."""
+    if settings.tls_ca is None:
+        raise SettingsError("以 TLS 连接设备需要 tls_ca | NODE_TLS_CA is needed to call a device over TLS")
+    for name, path in (("NODE_TLS_CA", settings.tls_ca), ("NODE_TLS_CERT", settings.tls_cert), ("NODE_TLS_KEY", settings.tls_key)):
+        if path is not None:
+            _readable(name, path)
+    context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
+    _by_profile(context)
+    context.check_hostname = verify_host
+    _load_authorities(context, settings.tls_ca)
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        _load_own(context, settings.tls_cert, settings.tls_key)
+    context.sslsocket_class = _CallingSocket
+    return context
+
+
+class ClientContext(ssl.SSLContext):
+    """A client's context that remembers why its handshake failed."""
+
+    fault: str | None = None
+
+
+class _CallingSocket(ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        """As ever; pynetdicom, in whose hands the socket is, does not hand on why it failed."""
+        try:
+            super().do_handshake(block)
+        except OSError as error:
+            if isinstance(self.context, ClientContext):
+                broken = "the peer broke the handshake off: does it speak TLS?"
+                self.context.fault = getattr(error, "verify_message", None) or getattr(error, "reason", None) or broken
+            raise
+
+
+def _by_profile(context: ssl.SSLContext) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.options |= ssl.OP_NO_COMPRESSION
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM")
+
+
+def _load_own(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
@@ -32,13 +80,13 @@ def server_context(settings: Settings) -> ssl.SSLContext | None:
         raise SettingsError(
             f"证书 {certificate} 与私钥 {key} {why} | NODE_TLS_CERT and NODE_TLS_KEY do not belong together or are not PEM ({error.reason})"
         ) from error
-    if settings.tls_ca is not None:
-        try:
-            context.load_verify_locations(settings.tls_ca)
-        except ssl.SSLError as error:
-            raise SettingsError(f"{settings.tls_ca} 中没有 CA 证书 | NODE_TLS_CA holds no certificate (PEM)") from error
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+
+
+def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise SettingsError(f"{path} 中没有 CA 证书 | NODE_TLS_CA holds no certificate (PEM)") from error
 
 
 def _readable(name: str, path: Path) -> None:

@@ -57,7 +57,7 @@ class Library:
     archive: Archive
     _opened: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _warnings: dict[tuple[str, str, int], list[str]] = field(default_factory=dict)
+    _warnings: dict[tuple[str, str, int, int], list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._studies: Held[_Study] = Held(self.database, HELD_INSTANCES, lambda study: len(study.rows))
@@ -133,9 +133,9 @@ class Library:
 
         return self._metadata.get(rows[0]["study_uid"], key, make)
 
-    def warnings(self, study: str, series: str, last_arrival: int) -> list[str]:
-        """Warning codes of a series, remembered until it gets another image."""
-        key = (study, series, last_arrival)
+    def warnings(self, study: str, series: str, last_arrival: int, instances: int) -> list[str]:
+        """Warning codes of a series, remembered until it gets another image or loses one."""
+        key = (study, series, last_arrival, instances)
         if key not in self._warnings:
             if len(self._warnings) > 20_000:
                 self._warnings.clear()

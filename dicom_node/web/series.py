@@ -91,7 +91,7 @@ def summary(library: Library, reader: Reader, study: str) -> dict[str, Any]:
             "series_uid": s["series_uid"], "number": s["series_number"], "modality": s["modality"], "description": s["series_description"],
             "body_part": s["body_part"], "instances": s["instances"], "frames": s["frames"], "middle_instance": middles[s["series_uid"]],
             "renderable": s["showable"] > 0,
-            "warnings": library.warnings(study, s["series_uid"], s["last_arrival"])
+            "warnings": library.warnings(study, s["series_uid"], s["last_arrival"], s["instances"])
             + (["unshowable_objects"] if 0 < s["showable"] < s["instances"] else []),
         }
         for s in rows

@@ -250,13 +250,16 @@ def _address(request: Request) -> str:
 
 
 def _wait_for_index(database: Database, institution: str, report: StoreReport) -> None:
-    """Mark what the index keeps aside: other bytes under a known UID, a study of somebody else, an unreadable header."""
+    """Mark what the index keeps aside: other bytes under a known UID, a study of somebody else, an unreadable header, a rejected image.
+
+    A rejection note that is not shown itself was taken all the same.
+    """
     missing = {kept.digest for kept in report.kept}
     deadline = time.monotonic() + INDEXED_WITHIN
     while missing:
         asked = sorted(missing)
         rows = database.rows(
-            "SELECT digest, visible FROM instance WHERE sop_uid IN (SELECT unnest(?::VARCHAR[])) AND institution = ? "
+            "SELECT digest, visible OR rejected_by = arrival AS visible FROM instance WHERE sop_uid IN (SELECT unnest(?::VARCHAR[])) AND institution = ? "
             "UNION ALL SELECT digest, false FROM quarantine WHERE digest IN (SELECT unnest(?::VARCHAR[])) AND institution = ?",
             [sorted({kept.subject.sop_uid for kept in report.kept}), institution, asked, institution],
         )

@@ -30,13 +30,16 @@ SHAPES: dict[str, Any] = {
         ]
     ),
     "accesses": pa.schema([_KEY, *_NAMES, ("accesses", pa.int64())]),
+    "rejects": pa.schema(
+        [_KEY, *_NAMES, *((name, pa.int64()) for name in ("rejects", "quality", "studies", "images")), ("rate", pa.float64())]
+    ),
     "overview": pa.schema(
         [
             _KEY,
             ("from", pa.string()),
             ("to", pa.string()),
-            *((name, pa.int64()) for name in ("exams", "signed", "waiting", "positive", "stated", "accesses")),
-            *((name, pa.float64()) for name in ("per_day", "positive_rate", "p50", "p90", "mean")),
+            *((name, pa.int64()) for name in ("exams", "signed", "waiting", "positive", "stated", "accesses", "rejects")),
+            *((name, pa.float64()) for name in ("per_day", "positive_rate", "reject_rate", "p50", "p90", "mean")),
         ]
     ),
     "choices": pa.schema([("kind", pa.string()), _KEY, *_NAMES]),

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
-from pipelines.mart import answers, definitions, figures, problems
+from pipelines.mart import answers, definitions, figures, problems, rejects
 from pipelines.mart.access import Door, Reader
 from pipelines.mart.following import MartFollower
 from pipelines.mart.problems import Problem
@@ -57,6 +57,12 @@ class AskedBy(Asked):
     """Filters of a figure with a breakdown."""
 
     by: figures.By = "total"
+
+
+class AskedRejects(Asked):
+    """Filters of the rejected images, which have a breakdown of their own."""
+
+    by: rejects.By = "total"
 
 
 class AskedRows(Asked):
@@ -150,12 +156,21 @@ def _routes(service: Service) -> APIRouter:
     ):
         router.get(f"/figures/{name}", summary=definition["en"], name=name)(figure(name, definition, count))
 
+    @router.get("/figures/rejects")
+    def rejected(request: Request, reader: Known, asked: Annotated[AskedRejects, Query()]) -> Response:
+        """Images that a rejection note has taken out of use."""
+        filters = asked.filters()
+        with service.asking() as (connection, at):
+            rows = rejects.rejects(connection, reader.scope, filters, asked.by)
+        about = {"definition": definitions.rejects(service.zone), "filters": {**filters.shown(), "by": asked.by}, **at}
+        return answers.answer(request, "rejects", rows, about)
+
     @router.get("/figures/overview")
     def overview(request: Request, reader: Known, asked: Annotated[Asked, Query()]) -> Response:
         """The figures row: `current`, and `previous` when both ends of the period are given."""
         filters = asked.filters()
         with service.asking() as (connection, at):
-            rows = figures.overview(connection, reader.scope, filters)
+            rows = rejects.beside_overview(connection, reader.scope, filters, figures.overview(connection, reader.scope, filters))
         words = definitions.overview(service.zone)
         about = {"definition": definitions.joined(*words.values()), "definitions": words, "filters": filters.shown(), **at}
         return answers.answer(request, "overview", rows, about)

@@ -89,15 +89,15 @@ class MartClient:
 
     def figure(
         self,
-        name: Literal["exams", "turnaround", "accesses"],
-        by: By,
+        name: Literal["exams", "turnaround", "accesses", "rejects"],
+        by: By | Literal["reason"],
         *,
         first: date | str | None = None,
         last: date | str | None = None,
         institution: list[str] | None = None,
         modality: list[str] | None = None,
     ) -> Answer:
-        """One figure by institution, modality, day or in total; days are local days, both ends included."""
+        """One figure by institution, modality, day or in total, rejects also by reason; days are local days, both ends included."""
         return self._get(f"/figures/{name}", by=by, **{"from": _day(first), "to": _day(last)}, institution=institution, modality=modality)
 
     def overview(

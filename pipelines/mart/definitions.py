@@ -43,6 +43,15 @@ ACCESSES: Words = {
     "en": "Image accesses: a study opened by one person in one login session counts once, however often; counted on the day it was "
     "opened, under the institution that owns the images.",
 }
+REJECTS: Words = {
+    "zh": "废片：被设备或工作站以剔除说明（IHE IOCM）标为图像质量不合格、患者安全原因或设备工作列表条目选错的影像数（每幅计一次）；"
+    "按剔除的日期计入期间，按影像所属机构归类。因保存期满而隐藏的影像不计。质量 = 其中因图像质量被剔除者；检查 = 涉及的影像检查数。"
+    "废片率 = 废片 ÷（废片 + 期间内检查的在用影像数）。",
+    "en": "Rejects: images that a rejection note (IHE IOCM) has marked as rejected for quality, for patient safety, or as made under the "
+    "wrong worklist entry, each once; counted on the day of the rejection, under the institution that owns the images. What was hidden "
+    "because its retention had expired does not count. Quality = those rejected for quality; studies = how many studies they were in. "
+    "Reject rate = rejects ÷ (rejects + images in use of the exams of the period).",
+}
 POSITIVE: Words = {
     "zh": "阳性率：期间内已签发且注明阴阳性的检查中，阳性所占比例。",
     "en": "Positive rate: share of positive exams among the exams of the period that are signed and marked positive or negative.",
@@ -68,6 +77,11 @@ def accesses(zone: ZoneInfo) -> Words:
     return joined(ACCESSES, _days(zone))
 
 
+def rejects(zone: ZoneInfo) -> Words:
+    """Definition of rejected images."""
+    return joined(REJECTS, _days(zone))
+
+
 CHANGE: Words = {
     "zh": "变化：与紧接在前、天数相同的期间相比。",
     "en": "Change: against the period of the same number of days just before.",
@@ -76,7 +90,7 @@ CHANGE: Words = {
 
 def overview(zone: ZoneInfo) -> dict[str, Words]:
     """Definition of each figure of the figures row."""
-    parts = {"exams": EXAMS, "accesses": ACCESSES, "turnaround": TURNAROUND, "positive": POSITIVE}
+    parts = {"exams": EXAMS, "accesses": ACCESSES, "turnaround": TURNAROUND, "positive": POSITIVE, "rejects": REJECTS}
     return {name: joined(words, CHANGE, _days(zone)) for name, words in parts.items()}
 
 

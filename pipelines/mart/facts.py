@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pipelines.mart.rejects import REASONS
 from pipelines.mart.store import STATES, TIMES, Changes
 
 Row = Mapping[str, Any]
@@ -132,6 +133,23 @@ def _study_opened(changes: Changes, row: Row, zone: ZoneInfo) -> None:
     )
 
 
+def _instance_hidden(changes: Changes, row: Row, zone: ZoneInfo) -> None:
+    data = row["data"]
+    reason = str(data["reason"]["code"])
+    if reason not in REASONS:
+        return  # an expired retention is no reject
+    held = {
+        "sop_uid": str(row["sop_uid"]),
+        "study_uid": str(row["study_uid"]),
+        "institution": row.get("institution"),
+        "modality": str(data.get("instance_modality") or "") or None,
+        "reason": reason,
+        "qualifier": next((str(one["code"]) for one in data.get("qualifiers") or ()), None),
+        "day": local_day(moment(row["at"]), zone),
+    }
+    changes.put("rejects", (held["sop_uid"],), [held])
+
+
 Reading = Callable[[Changes, Row, ZoneInfo], None]
 # Kinds that are not here are nothing to count; they only move the cursor.
 RECORDS: Mapping[str, Reading] = {
@@ -141,7 +159,7 @@ RECORDS: Mapping[str, Reading] = {
     "account.changed": _account_changed,
     "session.ended": _session_ended,
 }
-IMAGES: Mapping[str, Reading] = {"study.opened": _study_opened}
+IMAGES: Mapping[str, Reading] = {"study.opened": _study_opened, "instance.hidden": _instance_hidden}
 SCHEMA_READ = 1
 
 

@@ -1,7 +1,7 @@
 """The figures: what may be asked, and the queries that answer.
 
 Every function takes the reader's `Scope` as an argument and there is no variant without it. All figures about exams count the rows of one
-query, `_behind`; the table behind a bar lists the same query, so a bar and its table cannot disagree.
+query, `exams_query`; the table behind a bar lists the same query, so a bar and its table cannot disagree.
 """
 # ruff: noqa: S608 - statements are put together from the constant pieces below; every value travels as a parameter
 
@@ -80,7 +80,7 @@ WHERE r.signed_at IS NOT NULL
 """
 
 
-def _behind(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
+def exams_query(scope: Scope, filters: Filters) -> tuple[str, list[Any]]:
     """Query of the exams that count: one row an exam, with its turnaround in minutes (null while unsigned or without images)."""
     within, values = scope.where("e.institution")
     asked, more = filters.where("e.day", "e.institution", "e.modality")
@@ -111,13 +111,14 @@ _KEYS: dict[By, str] = {"institution": "institution", "modality": "modality", "d
 _ORDER: dict[By, str] = {"institution": "exams DESC, key", "modality": "exams DESC, key", "day": "key", "total": "key"}
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
+def rows_of(connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]) -> list[dict[str, Any]]:
+    """All rows of a query as dictionaries."""
     answer = connection.execute(query, values)
     names = [column[0] for column in answer.description or ()]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-def _with_names(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], by: By) -> list[dict[str, Any]]:
+def with_names(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], by: By) -> list[dict[str, Any]]:
     """Give institutions their names; an unknown code stands for itself."""
     if by != "institution":
         return rows
@@ -127,7 +128,7 @@ def _with_names(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]
     return rows
 
 
-def _period(connection: duckdb.DuckDBPyConnection, filters: Filters, query: str, values: list[Any]) -> tuple[date, date] | None:
+def period_of(connection: duckdb.DuckDBPyConnection, filters: Filters, query: str, values: list[Any]) -> tuple[date, date] | None:
     """Both ends of the period: as asked, else the first and last day that has rows."""
     ends = connection.execute(f"SELECT min(day), max(day) FROM ({query})", values).fetchone()
     first = filters.first or (ends[0] if ends else None)
@@ -135,7 +136,7 @@ def _period(connection: duckdb.DuckDBPyConnection, filters: Filters, query: str,
     return (first, last) if first and last and first <= last else None
 
 
-def _every_day(rows: list[dict[str, Any]], period: tuple[date, date] | None, empty: dict[str, Any]) -> list[dict[str, Any]]:
+def every_day(rows: list[dict[str, Any]], period: tuple[date, date] | None, empty: dict[str, Any]) -> list[dict[str, Any]]:
     """A row for each day of the period: a day on which nothing happened is a zero, not a gap."""
     if period is None or (period[1] - period[0]).days >= LONGEST:
         return rows
@@ -146,8 +147,8 @@ def _every_day(rows: list[dict[str, Any]], period: tuple[date, date] | None, emp
 
 def exams(connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, by: By) -> list[dict[str, Any]]:
     """Exams of the period: `{key, exams, signed, waiting, positive, stated, per_day}`; `stated` = signed and marked either way."""
-    behind, values = _behind(scope, filters)
-    rows = _rows(
+    behind, values = exams_query(scope, filters)
+    rows = rows_of(
         connection,
         f"""
 SELECT {_KEYS[by]} AS key, count(*) AS exams, count(signed_at) AS signed, count(*) - count(signed_at) AS waiting,
@@ -159,17 +160,17 @@ FROM ({behind}) GROUP BY ALL ORDER BY {_ORDER[by]}
     empty = {"exams": 0, "signed": 0, "waiting": 0, "positive": 0, "stated": 0}
     if by == "total" and not rows:
         rows = [{"key": "all", **empty}]
-    period = _period(connection, filters, behind, values)
+    period = period_of(connection, filters, behind, values)
     if by == "day":
-        return [{**row, "per_day": float(row["exams"])} for row in _every_day(rows, period, empty)]
+        return [{**row, "per_day": float(row["exams"])} for row in every_day(rows, period, empty)]
     days = (period[1] - period[0]).days + 1 if period else 0
-    return _with_names(connection, [{**row, "per_day": row["exams"] / days if days else 0.0} for row in rows], by)
+    return with_names(connection, [{**row, "per_day": row["exams"] / days if days else 0.0} for row in rows], by)
 
 
 def turnaround(connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, by: By) -> list[dict[str, Any]]:
     """Report turnaround in minutes: `{key, exams, signed, waiting, p50, p90, mean}`; null where nothing is signed."""
-    behind, values = _behind(scope, filters)
-    rows = _rows(
+    behind, values = exams_query(scope, filters)
+    rows = rows_of(
         connection,
         f"""
 SELECT {_KEYS[by]} AS key, count(*) AS exams, count(signed_at) AS signed, count(*) - count(signed_at) AS waiting,
@@ -182,20 +183,20 @@ FROM ({behind}) GROUP BY ALL ORDER BY {_ORDER[by]}
     if by == "total" and not rows:
         rows = [{"key": "all", **empty}]
     if by == "day":
-        return _every_day(rows, _period(connection, filters, behind, values), empty)
-    return _with_names(connection, rows, by)
+        return every_day(rows, period_of(connection, filters, behind, values), empty)
+    return with_names(connection, rows, by)
 
 
 def accesses(connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, by: By) -> list[dict[str, Any]]:
     """Image accesses of the period: `{key, accesses}`."""
     opened, values = _opened(scope, filters)
     order = "key" if by == "day" else "accesses DESC, key"
-    rows = _rows(connection, f"SELECT {_KEYS[by]} AS key, count(*) AS accesses FROM ({opened}) GROUP BY ALL ORDER BY {order}", values)
+    rows = rows_of(connection, f"SELECT {_KEYS[by]} AS key, count(*) AS accesses FROM ({opened}) GROUP BY ALL ORDER BY {order}", values)
     if by == "total" and not rows:
         rows = [{"key": "all", "accesses": 0}]
     if by == "day":
-        return _every_day(rows, _period(connection, filters, opened, values), {"accesses": 0})
-    return _with_names(connection, rows, by)
+        return every_day(rows, period_of(connection, filters, opened, values), {"accesses": 0})
+    return with_names(connection, rows, by)
 
 
 def overview(connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters) -> list[dict[str, Any]]:
@@ -234,11 +235,11 @@ def exams_behind(
     connection: duckdb.DuckDBPyConnection, scope: Scope, filters: Filters, *, status: Status = "all", limit: int = 100, offset: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """A page of the exams that a figure counts, newest first, and how many there are in all."""
-    behind, values = _behind(scope, filters)
+    behind, values = exams_query(scope, filters)
     query = f"SELECT * FROM ({behind}) WHERE {_STATUS[status]}"
     total = connection.execute(f"SELECT count(*) FROM ({query})", values).fetchone()
     page = f"{query} ORDER BY coalesce(arrived_at, performed_at) DESC, exam_id LIMIT ? OFFSET ?"
-    rows = _rows(connection, page, [*values, limit, offset])
+    rows = rows_of(connection, page, [*values, limit, offset])
     names = {code: (name, name_en) for code, name, name_en in connection.execute("SELECT code, name, name_en FROM institutions").fetchall()}
     for row in rows:
         row["name"], row["name_en"] = names.get(row["institution"], (row["institution"], row["institution"]))
@@ -247,12 +248,12 @@ def exams_behind(
 
 def choices(connection: duckdb.DuckDBPyConnection, scope: Scope) -> list[dict[str, Any]]:
     """What the filters may offer: institutions (with names) and modalities that have exams in scope, and the first and last day."""
-    behind, values = _behind(scope, Filters())
-    institutions = _rows(connection, f"SELECT DISTINCT institution AS key FROM ({behind}) ORDER BY key", values)
-    modalities = _rows(connection, f"SELECT DISTINCT modality AS key FROM ({behind}) ORDER BY key", values)
+    behind, values = exams_query(scope, Filters())
+    institutions = rows_of(connection, f"SELECT DISTINCT institution AS key FROM ({behind}) ORDER BY key", values)
+    modalities = rows_of(connection, f"SELECT DISTINCT modality AS key FROM ({behind}) ORDER BY key", values)
     ends = connection.execute(f"SELECT min(day), max(day) FROM ({behind})", values).fetchone() or (None, None)
     return [
-        *({"kind": "institution", **row} for row in _with_names(connection, institutions, "institution")),
+        *({"kind": "institution", **row} for row in with_names(connection, institutions, "institution")),
         *({"kind": "modality", "key": row["key"], "name": row["key"], "name_en": row["key"]} for row in modalities),
         *(
             {"kind": kind, "key": day.isoformat(), "name": "", "name_en": ""}

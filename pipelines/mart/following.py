@@ -14,7 +14,7 @@ from pipelines.mart import facts
 from pipelines.mart.store import MartStore
 
 RECORDS_TABLES = ("institutions", "exams", "exam_studies", "reports", "signatures", "revocations")
-IMAGES_TABLES = ("accesses",)
+IMAGES_TABLES = ("accesses", "rejects")
 
 
 class MartFollower(Follower):

@@ -77,10 +77,21 @@ TABLES: dict[str, Any] = {
             ("day", pa.date32()),
         ]
     ),
+    "rejects": pa.schema(
+        [
+            ("sop_uid", pa.string()),
+            ("study_uid", pa.string()),
+            ("institution", pa.string()),
+            ("modality", pa.string()),
+            ("reason", pa.string()),
+            ("qualifier", pa.string()),
+            ("day", pa.date32()),
+        ]
+    ),
     "revocations": pa.schema([("subject", pa.string()), ("kind", pa.string()), ("not_before", pa.float64())]),
 }
 # A row replaces the rows of the same key, except where the first counts and later ones are dropped: of the openings of a study in one
-# session, and of the signatures in one life of a report (a life ends with a recall; an addendum signed later does not end it).
+# session, of the rejections of an image, and of the signatures in one life of a report (a life ends with a recall; an addendum signed later does not end it).
 KEYS: dict[str, tuple[str, ...]] = {
     "institutions": ("code",),
     "exams": ("exam_id",),
@@ -88,9 +99,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "reports": ("report_id",),
     "signatures": ("report_id", "life"),
     "accesses": ("username", "sid", "study_uid"),
+    "rejects": ("sop_uid",),
     "revocations": ("subject", "kind"),
 }
-FIRST_WINS = frozenset({"accesses", "signatures"})
+FIRST_WINS = frozenset({"accesses", "rejects", "signatures"})
 SQL_TYPES = {
     pa.string(): "VARCHAR",
     pa.bool_(): "BOOLEAN",
@@ -100,7 +112,7 @@ SQL_TYPES = {
     pa.date32(): "DATE",
 }
 # Raised when the meaning of a table changes: an older file is emptied at start and filled again from the feeds.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass

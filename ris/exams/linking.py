@@ -40,6 +40,9 @@ def take_arrival(session: Session, caller: Caller, arrival: dict[str, Any], zone
     if study is not None and study.institution != institution:
         # Hospitals' UIDs collide; whose study it is was decided when it came first (design: Linking).
         return _refused(uid, "other_institution", "此检查实例号已属于另一机构", "This study UID belongs to another institution already")
+    if study is None and not arrival["instances"]:
+        # all of its images were rejected before we heard of any: there is nothing to read, and nothing to repair
+        return _refused(uid, "no_images", "此检查没有可显示的影像", "This study has no images to show")
     if study is not None and arrival["images_seq"] <= study.images_seq:
         return _answer(session, uid)
     moment, notes = study_moment(arrival.get("study_date"), arrival.get("study_time"), zone)

@@ -13,7 +13,16 @@ from tests.mart.conftest import Furnished
 from tests.mart.house import SAME, House, wait_for
 
 pytestmark = pytest.mark.clause("S-9")
-PATHS = ("/figures/exams", "/figures/turnaround", "/figures/accesses", "/figures/overview", "/exams", "/choices", "/stream")
+PATHS = (
+    "/figures/exams",
+    "/figures/turnaround",
+    "/figures/accesses",
+    "/figures/rejects",
+    "/figures/overview",
+    "/exams",
+    "/choices",
+    "/stream",
+)
 
 
 def bearer(house: House, path: str, ticket: str) -> httpx.Response:

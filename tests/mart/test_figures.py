@@ -110,7 +110,15 @@ def test_filters_and_the_period_before(furnished: Furnished) -> None:
 def test_every_answer_says_what_it_counts_and_how_far_it_knows(furnished: Furnished) -> None:
     house = furnished.house
     last = house.feed()[-1]["seq"]
-    for path in ("/figures/exams", "/figures/turnaround", "/figures/accesses", "/figures/overview", "/exams", "/choices"):
+    for path in (
+        "/figures/exams",
+        "/figures/turnaround",
+        "/figures/accesses",
+        "/figures/rejects",
+        "/figures/overview",
+        "/exams",
+        "/choices",
+    ):
         answer = house.ask("admin", path)
         body = answer.json()
         assert set(body) >= {"rows", "definition", "filters", "as_of_seq"}

@@ -36,6 +36,7 @@ def test_an_administrator_sees_figures_and_the_exams_behind_them(browser: Browse
     expect(page.get_by_test_id("figure-exams").locator(".value")).to_have_text("6", timeout=LIMIT)
     expect(page.get_by_test_id("figure-waiting").locator(".value")).to_have_text("4")
     expect(page.get_by_test_id("figure-positive").locator(".value")).to_have_text("100.0%")
+    expect(page.get_by_test_id("figure-rejects").locator(".value")).to_have_text("0.0%")
     for name in ("institutions", "modalities", "days", "turnaround"):
         expect(page.get_by_test_id(f"chart-{name}")).to_have_attribute("data-drawn", "true", timeout=LIMIT)
 
@@ -58,6 +59,10 @@ def test_an_administrator_sees_figures_and_the_exams_behind_them(browser: Browse
 
     page.get_by_test_id("figure-turnaround").locator(".about").click()
     expect(page.get_by_text("首幅影像到达至报告签发").first).to_be_visible()
+    page.keyboard.press("Escape")
+
+    page.get_by_test_id("figure-rejects").locator(".about").click()
+    expect(page.get_by_text("废片 ÷（废片 + 期间内检查的在用影像数）").first).to_be_visible()
     page.keyboard.press("Escape")
 
     page.locator('[data-testid="filter-period"] [data-preset="week"]').click()
