@@ -51,7 +51,6 @@ def research(tmp_path_factory: pytest.TempPathFactory) -> Research:
     folder = tmp_path_factory.mktemp("research")
     found = Research(folder / "published", folder / "tables")
     settings = {"NODE_PUBLISH": str(found.published), "NODE_PUBLISH_CHANGES": "1"}
-    node = RunningNode(folder / "node", Ed25519PrivateKey.generate(), **settings).start()
     objects, number = [], 0
     for band, (born, part, first) in GROUPS.items():
         for child in range(CHILDREN):
@@ -77,17 +76,21 @@ def research(tmp_path_factory: pytest.TempPathFactory) -> Research:
     undosed = image(PatientBirthDate="20180301", PatientID="SECRETPID-N", **extra)
     radiograph = image(CTDIvol=98.0, Modality="DX", PatientBirthDate="20180301", PatientID="SECRETPID-D", **extra)
     objects += [adult, unknown, *few, *typed, rejected, undosed, radiograph, note(SAFETY, [rejected])]
-    send(node.dicom_port, "CT_A", *objects)
-    count = len(objects) - 2  # the rejected image and its note are not shown
+    node = RunningNode(folder / "node", Ed25519PrivateKey.generate(), **settings)
+    node.start()
+    try:
+        send(node.dicom_port, "CT_A", *objects)
+        count = len(objects) - 2  # the rejected image and its note are not shown
 
-    def whole() -> bool:
-        try:
-            return bool(pq.read_metadata(read_published(found.published).files["instance"]).num_rows == count)
-        except (PublishedError, FileNotFoundError):
-            return False
+        def whole() -> bool:
+            try:
+                return bool(pq.read_metadata(read_published(found.published).files["instance"]).num_rows == count)
+            except (PublishedError, FileNotFoundError):
+                return False
 
-    node.wait_for(whole, 40)
-    assert node.stop() == 0
+        node.wait_for(whole, 40)
+    finally:
+        assert node.stop() == 0
     command = [sys.executable, "-m", "pipelines.research", str(found.published), str(found.target)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
