@@ -1,4 +1,4 @@
-"""`python -m dicom_node [config.toml]`: the node. Further: `reindex [config.toml]`, `ticket --user … --institutions …`."""
+"""`python -m dicom_node [config.toml]`: the node. Further: `reindex [config.toml]`, `volumes …`, `delete …`, `ticket …`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VIEWER_RIGHTS = "image.view"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code says whether it worked."""
     words = sys.argv[1:] if arguments is None else arguments
-    command = words[0] if words and words[0] in {"receive", "index", "reindex", "ticket"} else "node"
+    command = words[0] if words and words[0] in {"receive", "index", "reindex", "ticket", "volumes", "delete"} else "node"
     try:
         return _COMMANDS[command](words if command == "node" else words[1:])
     except SettingsError as error:
@@ -74,9 +74,9 @@ def _index(words: list[str]) -> int:
 
 
 def _reindex(words: list[str]) -> int:
-    from dicom_node.archive.files import Archive
     from dicom_node.index.process import index_file, journal_file
     from dicom_node.index.writer import rebuild
+    from dicom_node.storage.parts import Storage
     from dicom_node.supervisor import AlreadyRunningError, lock
 
     settings = _settings(words, "rebuild the index from journal and files; the node must be stopped")
@@ -85,7 +85,8 @@ def _reindex(words: list[str]) -> int:
         with lock(settings.data):
             target = index_file(settings)
             target.parent.mkdir(parents=True, exist_ok=True)
-            count = rebuild(target, journal_file(settings), Archive(settings.data / "files"))
+            storage = Storage(settings)
+            count = rebuild(target, journal_file(settings), storage.archive(), storage.tombstones)
     except AlreadyRunningError as error:
         sys.stderr.write(f"{error}\n")
         return 3
@@ -118,7 +119,21 @@ def _ticket(words: list[str]) -> int:
     return 0
 
 
-_COMMANDS = {"node": _node, "receive": _receive, "index": _index, "reindex": _reindex, "ticket": _ticket}
+def _volumes(words: list[str]) -> int:
+    from dicom_node.storage.commands import volumes
+
+    return volumes(words)
+
+
+def _delete(words: list[str]) -> int:
+    from dicom_node.storage.commands import delete
+
+    return delete(words)
+
+
+_COMMANDS = {
+    "node": _node, "receive": _receive, "index": _index, "reindex": _reindex, "ticket": _ticket, "volumes": _volumes, "delete": _delete,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -37,6 +37,7 @@ class Settings(BaseModel):
     tls_verify_host: bool = Field(True, description="whether the certificate of a device that the node calls must be for its `host`")
     ticket_key: Path | None = Field(None, description="Ed25519 public key (PEM) that tickets are checked with; default: an own pair")
     annotations: Path | None = Field(None, description="JSON {table: {key: data}} for a node that stands alone")
+    storage: Path | None = Field(None, description="storage plan (TOML): volumes and rules, see storage.md; default <data>/storage.toml")
     worklist_files: Path | None = Field(None, description="folder of DICOM worklist files (*.wl), a subfolder per institution code")
     commitment_pause: float = Field(
         5.0, gt=0, description="seconds until a report of storage commitment that was not taken is tried again; doubles up to 15 minutes"
@@ -66,6 +67,11 @@ class Settings(BaseModel):
     def devices_file(self) -> Path:
         """The file of devices that may speak to the node."""
         return self.devices or self.data / "devices.json"
+
+    @property
+    def storage_file(self) -> Path:
+        """The storage plan."""
+        return self.storage or self.data / "storage.toml"
 
     @property
     def public_key_file(self) -> Path:

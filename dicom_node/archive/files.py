@@ -11,13 +11,20 @@ import itertools
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dicom_node.storage.recall import Recall
 
 # Frozen for ever: they are part of every file's digest, and the same data set must make the same file in every release.
 IMPLEMENTATION_UID = b"2.25.277315926535897932384626433832795028"
 IMPLEMENTATION_NAME = b"HUB_NODE_1"
+ASIDE = "aside"  # folder of deleted files that are not ended yet
+BORROWED = "borrowed-"  # begins the names of files that are only looked at
 WEB = "web-"  # begins the temporary names of the web process, which hands its files over to the receive process
 READ_BACK = 1 << 20  # bytes at once
 FIRST = 8 << 10  # bytes: the identifying UIDs are nearly always in them
@@ -54,17 +61,76 @@ def file_head(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
 
 
 class Archive:
-    """The folder of files."""
+    """The folder of files; `recall` brings back what is not in it any more."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, recall: Recall | None = None) -> None:
+        self.root, self._recall = root, recall
         self._incoming = root / "incoming"
         self._names = itertools.count()
         self._folders: set[str] = set()
 
-    def path(self, digest: str) -> Path:
-        """Where the file of `digest` is."""
+    def place(self, digest: str) -> Path:
+        """Where the file of `digest` is when it is online."""
         return self.root / digest[:2] / f"{digest}.dcm"
+
+    def path(self, digest: str) -> Path:
+        """The file of `digest`, brought back from a volume when it is not online. AwayError: that is not possible now."""
+        place = self.place(digest)
+        if self._recall is not None and not place.exists():
+            self._recall.bring(self, digest)
+        return place
+
+    @contextmanager
+    def borrowed(self, digest: str) -> Iterator[Path]:
+        """The file of `digest` for a moment: what is not online is not kept afterwards. AwayError."""
+        place = self.place(digest)
+        if self._recall is None or place.exists():
+            yield place
+            return
+        temporary = self._incoming / f"{BORROWED}{os.getpid()}-{next(self._names)}"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        try:
+            self._recall.fetch(digest, temporary)
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def size(self, digest: str) -> int:
+        """Bytes of the file, wherever it is. FileNotFoundError: nowhere that is known; OSError."""
+        try:
+            return self.place(digest).stat().st_size
+        except FileNotFoundError:
+            known = self._recall.size(digest) if self._recall is not None else None
+            if known is None:
+                raise
+            return known
+
+    def replace(self, digest: str, temporary: Path) -> None:
+        """Put a whole and synced file in the place of one that is damaged or gone."""
+        folder = self.folder(digest)
+        temporary.replace(folder / f"{digest}.dcm")
+        sync_folder(folder)
+
+    def set_aside(self, digest: str) -> None:
+        """Take a file from its place without ending it yet."""
+        folder = self.root / ASIDE
+        folder.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):
+            self.place(digest).replace(folder / f"{digest}.dcm")
+            sync_folder(folder)
+            sync_folder(self.place(digest).parent)
+
+    def aside(self) -> list[tuple[str, Path]]:
+        """Digests and files that were set aside."""
+        folder = self.root / ASIDE
+        return [(path.stem, path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+    def put_back(self, digest: str, temporary: Path) -> None:
+        """Link a whole and synced file under its digest."""
+        folder = self.folder(digest)
+        with suppress(FileExistsError):
+            os.link(temporary, folder / f"{digest}.dcm")
+        sync_folder(folder)
 
     def prepare(self, beginning: str = "") -> None:
         """Make the folders; sweep what a crash left half-written (none of it was acknowledged): names with this `beginning`."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -26,12 +28,17 @@ from dicom_node.query.commitment import answer_commitment
 from dicom_node.query.find import answer_find
 from dicom_node.query.retrieve import Openings, answer_retrieve, answer_stored_syntaxes
 from dicom_node.settings import Settings
+from dicom_node.storage.deletion import Deletion
+from dicom_node.storage.keeper import Keeper
+from dicom_node.storage.parts import Storage
+from dicom_node.storage.tombstones import Tombstones
 from dicom_node.web.app import Node, make_app
 from dicom_node.worklist.entries import Entries
 from dicom_node.worklist.find import answer_worklist
 from dicom_node.worklist.steps import Steps
 
 log = logs.get(__name__)
+T = TypeVar("T")
 PAUSE = 0.1  # seconds between looks at the journal
 GATHER, STILL = 0.5, 0.04  # seconds: arrivals that follow each other this closely are indexed together, for so long at most
 LEISURE, BREATH = 1.0, 0.03  # seconds without arrivals until header JSON is written; between two lots of it, for whoever asks
@@ -40,9 +47,10 @@ LEISURE, BREATH = 1.0, 0.03  # seconds without arrivals until header JSON is wri
 class Follower:
     """The thread that brings index and feed up to the journal."""
 
-    def __init__(self, settings: Settings, database: Database, feed: Feed, archive: Archive, steps: Steps) -> None:
+    def __init__(self, settings: Settings, database: Database, feed: Feed, archive: Archive, steps: Steps, storage: Storage) -> None:
         self._database, self._archive, self._feed = database, archive, feed
-        self._writer = IndexWriter(database, journal_file(settings), archive)
+        self._writer = IndexWriter(database, journal_file(settings), archive, storage.tombstones)
+        self.deletion = Deletion(self._writer, feed, archive, storage)
         self._register = Register(database)
         self._publisher = Publisher(database, feed, settings.quiet_seconds)
         self._steps = steps
@@ -50,7 +58,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self.beat = self._arrived = time.monotonic()
         self.batches, self.batch_seconds = 0, 0.0
-        self._retries: queue.SimpleQueue[tuple[int, Future[tuple[Outcome, str]]]] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Begin to follow."""
@@ -61,28 +69,41 @@ class Follower:
         self._stop.set()
         self._thread.join(20)
 
-    def retry(self, arrival: int) -> Future[tuple[Outcome, str]]:
-        """Have a quarantined arrival read again by the thread that writes the index."""
-        answer: Future[tuple[Outcome, str]] = Future()
-        self._retries.put((arrival, answer))
+    def _ask(self, task: Callable[[], T]) -> Future[T]:
+        """Have the thread that writes the index do something between two batches."""
+        answer: Future[T] = Future()
+        self._tasks.put((task, answer))
         return answer
+
+    def retry(self, arrival: int) -> Future[tuple[Outcome, str]]:
+        """Have a quarantined arrival read again."""
+
+        def task() -> tuple[Outcome, str]:
+            outcome = retry(self._writer, self._feed, self._archive, arrival)
+            self._publisher.publish_retried()
+            return outcome
+
+        return self._ask(task)
+
+    def delete(self, study: str, reason: str, rule: str) -> Future[bool]:
+        """Have a study deleted; False: it must stay."""
+        return self._ask(lambda: self.deletion.delete(study, reason, rule))
 
     def backlog(self) -> tuple[int, float]:
         """Arrivals that are not indexed yet, and for how many seconds the oldest of them has waited."""
         count, at = self._writer.journal.backlog(self._writer.cursor)
         return count, max(0.0, time.time() - datetime.fromisoformat(at).timestamp()) if at else 0.0
 
-    def _retry(self) -> None:
-        while not self._retries.empty():
-            arrival, answer = self._retries.get()
+    def _do_tasks(self) -> None:
+        while not self._tasks.empty():
+            task, answer = self._tasks.get()
             try:
-                outcome = retry(self._writer, self._feed, self._archive, arrival)
-                self._publisher.publish_retried()
+                found = task()
             except Exception as error:
-                log.exception("retry.failed", arrival=arrival)
+                log.exception("task.failed")
                 answer.set_exception(error)
             else:
-                answer.set_result(outcome)
+                answer.set_result(found)
 
     def _run(self) -> None:
         started = True
@@ -91,8 +112,9 @@ class Follower:
                 if started and self._writer.cursor >= self._feed.cursor():  # a lost index is made anew first
                     self._publisher.publish_retried()
                     self._publisher.publish_visibility()
+                    self.deletion.finish()
                     started = False
-                self._retry()
+                self._do_tasks()
                 begin = time.monotonic()
                 count = self._writer.step()
                 if count:
@@ -141,7 +163,7 @@ def index_file(settings: Settings) -> Path:
     return settings.data / "index" / "index.duckdb"
 
 
-def open_index(settings: Settings, archive: Archive) -> Database:
+def open_index(settings: Settings, archive: Archive, tombstones: Tombstones) -> Database:
     """The index; one that is stale, damaged or ahead of the journal is put aside and built anew from journal and files."""
     path = index_file(settings)
     try:
@@ -161,23 +183,25 @@ def open_index(settings: Settings, archive: Archive) -> Database:
     for left in (path, path.with_name(path.name + ".wal")):
         if left.exists():
             left.replace(left.with_name(left.name + ".aside"))
-    rebuild(path, journal_file(settings), archive)
+    rebuild(path, journal_file(settings), archive, tombstones)
     return Database(path)
 
 
 def run(settings: Settings, run_folder: Path) -> None:
     """Work until SIGTERM."""
-    archive = Archive(settings.data / "files")
+    storage = Storage(settings)
+    archive = storage.archive()
     archive.prepare(WEB)
-    database = open_index(settings, archive)
+    database = open_index(settings, archive, storage.tombstones)
     feed = Feed(settings.data / "feed.sqlite")
     annotations = Annotations(settings.data / "annotations.sqlite", settings.annotations)
     steps = Steps(settings.data / "mpps.sqlite", feed)
     entries = Entries(annotations, settings.worklist_files)
-    follower = Follower(settings, database, feed, archive, steps)
+    follower = Follower(settings, database, feed, archive, steps, storage)
+    keeper = Keeper(storage, archive, database, feed, annotations, follower)
     openings = Openings(feed)
     answerers: dict[str, link.Answerer] = {
-        "find": lambda question: answer_find(database, question),
+        "find": lambda question: answer_find(database, question, keeper.availability),
         "retrieve": lambda question: answer_retrieve(database, openings, question),
         "stored_syntaxes": lambda question: answer_stored_syntaxes(database, question),
         "worklist": lambda question: answer_worklist(entries, question),
@@ -186,11 +210,12 @@ def run(settings: Settings, run_folder: Path) -> None:
     }
     link.serve(run_folder, answerers)
     follower.start()
+    keeper.start()
     tables = None
     if settings.publish is not None:
         tables = TablePublisher(database, feed, settings.publish, settings.publish_minutes, settings.publish_changes)
         tables.start()
-    app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, follower, run_folder))
+    app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, follower, run_folder, keeper))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.http_port, log_config=None, access_log=False, proxy_headers=False,
         timeout_graceful_shutdown=2, timeout_keep_alive=75, server_header=False,
@@ -199,6 +224,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     uvicorn.Server(config).run()
     if tables is not None:
         tables.stop()
+    keeper.stop()
     follower.stop()
     database.close()
     log.info("index.stopped")

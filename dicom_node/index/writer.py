@@ -19,17 +19,19 @@ from dicom_node.index.database import Database, among
 from dicom_node.index.dataset import UnparsableError
 from dicom_node.index.rejection import RETENTION_EXPIRED, Note, note_of
 from dicom_node.index.visibility import Copy, VisibilityChanges
+from dicom_node.storage.recall import AwayError
+from dicom_node.storage.tombstones import Tombstones
 
 log = logs.get(__name__)
 BATCH = 1000
-HEADERS_AT_ONCE = 20
+HEADERS_AT_ONCE, AT_ONCE = 20, 500
 
 
 class IndexWriter:
     """Brings the index up to the journal, batch by batch."""
 
-    def __init__(self, database: Database, journal: Path, archive: Archive) -> None:
-        self.database, self._archive = database, archive
+    def __init__(self, database: Database, journal: Path, archive: Archive, tombstones: Tombstones | None = None) -> None:
+        self.database, self._archive, self._tombstones = database, archive, tombstones
         self.journal = JournalReader(journal)
         self.cursor = database.journal_cursor()
         self.headers = int(database.rows("SELECT headers FROM cursor")[0]["headers"])
@@ -41,8 +43,12 @@ class IndexWriter:
         if not entries:
             return 0
         batch, count = _Batch(self.database, entries), 0
+        dead = self._tombstones.dead([entry.digest for _, entry in entries]) if self._tombstones is not None else {}
         for arrival, entry in entries:
             row, note, again = None, None, False
+            if arrival < dead.get((entry.institution, entry.digest), -1):
+                count += 1  # deleted on purpose
+                continue
             if batch.known_copy(entry):
                 again = batch.comes_again(entry)
                 if not again:
@@ -50,8 +56,11 @@ class IndexWriter:
                     continue
             else:
                 try:
-                    row = header.parse(self._archive.path(entry.digest), entry, arrival)
-                except UnparsableError as error:
+                    with self._archive.borrowed(entry.digest) as path:
+                        row = header.parse(path, entry, arrival)
+                except (UnparsableError, AwayError) as error:
+                    if isinstance(error, AwayError) and not error.hopeless:
+                        raise  # the volume may come back
                     log.warning("index.quarantined", arrival=arrival, reason=str(error))
                     batch.quarantine(arrival, entry, None, "unparsable", str(error))
                 else:
@@ -99,10 +108,7 @@ class IndexWriter:
                 writer.execute(statement, parameters)
             studies = sorted({row["study_uid"] for row in batch.rows if row["visible"]} | batch.changes.studies)
             if studies:
-                touched = among("study_uid", studies)
-                for name, select in (("study", schema.STUDY_SELECT), ("series", schema.SERIES_SELECT)):
-                    writer.execute(f"DELETE FROM {name} WHERE {touched}", studies)  # noqa: S608
-                    writer.execute(f"INSERT INTO {name} {select.format(touched)}", studies)
+                self._summarize(studies)
             for name, found in (("quarantine", batch.quarantined), ("conflict", batch.conflicts)):
                 for values in found:
                     writer.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(values))})", list(values))  # noqa: S608
@@ -112,6 +118,30 @@ class IndexWriter:
             writer.execute("ROLLBACK")
             raise
         self.database.changed({row["study_uid"] for row in batch.rows} | batch.changes.studies)
+
+    def forget(self, studies: list[str], arrivals: list[int]) -> None:
+        """Take deleted instances out of the index, with all that was said of them."""
+        writer = self.database.writer
+        writer.execute("BEGIN")
+        try:
+            for at in range(0, len(arrivals), AT_ONCE):
+                part = arrivals[at : at + AT_ONCE]
+                for table in ("instance", "header", "conflict", "rejection"):
+                    writer.execute(f"DELETE FROM {table} WHERE {among('arrival', part)}", part)  # noqa: S608
+            writer.execute(f"DELETE FROM visibility WHERE {among('study_uid', studies)}", studies)  # noqa: S608
+            self._summarize(studies)
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.execute("ROLLBACK")
+            raise
+        self.database.changed(studies)
+
+    def _summarize(self, studies: list[str]) -> None:
+        """Make the summaries of these studies anew."""
+        touched = among("study_uid", studies)
+        for name, select in (("study", schema.STUDY_SELECT), ("series", schema.SERIES_SELECT)):
+            self.database.writer.execute(f"DELETE FROM {name} WHERE {touched}", studies)  # noqa: S608
+            self.database.writer.execute(f"INSERT INTO {name} {select.format(touched)}", studies)
 
     def render(self) -> int:
         """Write the header JSON of the next instances that have none; returns how many were looked at."""
@@ -138,7 +168,8 @@ class IndexWriter:
             raise
 
     def _whole(self, digest: str) -> str:
-        return header_json.render(self._archive.path(digest))
+        with self._archive.borrowed(digest) as path:
+            return header_json.render(path)
 
     def _header_of(self, row: dict[str, Any]) -> str | None:
         try:
@@ -271,13 +302,13 @@ class _Batch:
         )
 
 
-def rebuild(target: Path, journal: Path, archive: Archive) -> int:
+def rebuild(target: Path, journal: Path, archive: Archive, tombstones: Tombstones | None = None) -> int:
     """Build the index anew beside `target`, then put it in its place; returns how many entries the journal has."""
     fresh = target.with_name(target.name + ".new")
     for left in (fresh, fresh.with_name(fresh.name + ".wal")):
         left.unlink(missing_ok=True)
     database = Database(fresh)
-    writer = IndexWriter(database, journal, archive)
+    writer = IndexWriter(database, journal, archive, tombstones)
     count = 0
     while step := writer.step():
         count += step

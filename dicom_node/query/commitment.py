@@ -48,7 +48,7 @@ def answer_commitment(database: Database, archive: Archive, question: dict[str, 
 def _fault(archive: Archive, row: dict[str, Any]) -> int:
     """Why a copy's file cannot be vouched for; 0: it is there."""
     try:
-        size = archive.path(row["digest"]).stat().st_size
+        size = archive.size(row["digest"])
     except OSError as error:
         log.error("commitment.file_missing", digest=row["digest"], reason=error.strerror)  # noqa: TRY400 - no trace is needed
         return NO_SUCH_INSTANCE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from dicom_node.query.matching import QueryError
 from dicom_node.query.models import ROOTS, UNIQUE, upper_fault
 from dicom_node.query.search import MAX_ROWS, Scope, search
 
+STUDY = "availability_of"  # the study's UID, whether it was asked for or not
 _NOT_MATCHED = {CHARACTER_SET, LEVEL, RETRIEVE_AET, AVAILABILITY, "00080201"}  # the last: time zone
 
 
@@ -47,19 +48,20 @@ def plan(root: str, word: str, asked: Mapping[str, str], *, relational: bool) ->
     return Plan(level, word, query, [key for key in allowed if key.keyword in wanted])
 
 
-def fixed_elements(asked: Mapping[str, str], word: str, aet: str) -> dict[str, tuple[str, str]]:
+def fixed_elements(word: str, aet: str) -> dict[str, tuple[str, str]]:
     """Tag → (VR, value) of what is the same in every identifier of an answer."""
-    fixed = {CHARACTER_SET: ("CS", "ISO_IR 192"), LEVEL: ("CS", word), RETRIEVE_AET: ("AE", aet)}
-    if AVAILABILITY in asked:
-        fixed[AVAILABILITY] = ("CS", "ONLINE")
-    return fixed
+    return {CHARACTER_SET: ("CS", "ISO_IR 192"), LEVEL: ("CS", word), RETRIEVE_AET: ("AE", aet)}
 
 
-def answer_find(database: Database, question: dict[str, Any]) -> Blobs | dict[str, Any]:
+def _online(study: str) -> str:  # noqa: ARG001 - a node without volumes
+    return "ONLINE"
+
+
+def answer_find(database: Database, question: dict[str, Any], availability: Callable[[str], str] = _online) -> Blobs | dict[str, Any]:
     """The identifiers of the matches in the encoding asked for, or `{"error": code, "detail": words}`.
 
     `keys`: tag → text, values separated by backslashes. `relational` and `combined`: what was negotiated (PS3.4 C.5.1.1.1).
-    `explicit`: the identifiers have value representations; `aet`: the node's title, where the matches can be retrieved.
+    `availability`: of a study by its UID (PS3.4 C.4.1.1.3.2). `explicit`: the identifiers have value representations; `aet`: the node's title, where the matches can be retrieved.
     """
     found = plan(question["root"], question["level"], question["keys"], relational=question["relational"])
     if isinstance(found, str):
@@ -71,11 +73,18 @@ def answer_find(database: Database, question: dict[str, Any]) -> Blobs | dict[st
             found.query,
             Scope(frozenset({question["institution"]})),
             keys=found.keys,
+            columns=() if found.level == "patient" else (f's.study_uid AS "{STUDY}"',),
             combined=question["combined"],
             limit=MAX_ROWS + 1,
         )
     except QueryError as error:
         return {"error": "query", "detail": str(error)}
-    fixed = fixed_elements(question["keys"], question["level"], question["aet"])
+    fixed = fixed_elements(question["level"], question["aet"])
     encode = encoder(found.keys, fixed, explicit=question["explicit"])
-    return Blobs([encode(row) for row in rows[:MAX_ROWS]], whole=len(rows) <= MAX_ROWS)
+    if AVAILABILITY not in question["keys"] or found.level == "patient":
+        return Blobs([encode(row) for row in rows[:MAX_ROWS]], whole=len(rows) <= MAX_ROWS)
+    told = {
+        value: encoder(found.keys, fixed | {AVAILABILITY: ("CS", value)}, explicit=question["explicit"])
+        for value in ("ONLINE", "NEARLINE", "OFFLINE")
+    }
+    return Blobs([told[availability(row[STUDY])](row) for row in rows[:MAX_ROWS]], whole=len(rows) <= MAX_ROWS)

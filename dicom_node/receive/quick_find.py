@@ -69,7 +69,7 @@ class QuickFind:
         return self._identifiers(found, asked, keys, syntax)
 
     def _identifiers(self, found: list[tuple[int, int]], asked: Plan, keys: dict[str, str], syntax: str) -> list[bytes] | None:
-        form, encode = self._form((syntax, asked.word, frozenset(keys)), asked, keys)
+        form, encode = self._form((syntax, asked.word, frozenset(keys)), asked)
         memory = self._memory
         with memory.lock:
             made = {number: memory.values.get((form, number, stamp)) for number, stamp in found}
@@ -88,11 +88,11 @@ class QuickFind:
                     memory.values.popitem(last=False)
         return [value for number, _ in found if (value := made[number]) is not None]
 
-    def _form(self, signature: Signature, asked: Plan, keys: dict[str, str]) -> tuple[int, Encoder]:
+    def _form(self, signature: Signature, asked: Plan) -> tuple[int, Encoder]:
         forms = self._memory.forms
         known = forms.get(signature)
         if known is None:
-            fixed = fixed_elements(keys, asked.word, self._aet)
+            fixed = fixed_elements(asked.word, self._aet)
             made = encoder(asked.keys, fixed, explicit=signature[0] == EXPLICIT)
             with self._memory.lock:
                 if len(forms) >= PLANS:

@@ -14,7 +14,7 @@ from pynetdicom import _config
 from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAssociationServer
 
 from dicom_node import logs
-from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID, Archive
+from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from dicom_node.archive.journal import JournalWriter
 from dicom_node.index.register import NAME
 from dicom_node.query import link
@@ -31,6 +31,7 @@ from dicom_node.receive.sockets import BufferedSocket
 from dicom_node.receive.store import Store
 from dicom_node.receive.tls import TLSSocket, peer_certificate, server_context
 from dicom_node.settings import Settings
+from dicom_node.storage.parts import Storage
 
 log = logs.get(__name__)
 CONNECTION_TIMEOUT = 10.0  # seconds to reach a device that the node calls
@@ -107,7 +108,7 @@ class Receiver:
         self.tls = server_context(settings)
         self.devices = Devices(settings.devices_file)
         self.counters = Counters()
-        archive = Archive(settings.data / "files")
+        archive = Storage(settings).archive()
         archive.prepare()
         self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"), self.counters)
         self.quick_find = QuickFind(settings.data / "index" / NAME, settings.aet)

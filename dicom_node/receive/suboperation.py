@@ -82,8 +82,8 @@ class SubOperations:
             request.MoveOriginatorMessageID = self._originator.message_id
         stored, changed = match["transfer_syntax"], False
         context = self._contexts.get((match["sop_class"], stored))
-        path = self._archive.path(match["digest"])
         try:
+            path = self._archive.path(match["digest"])
             offset = data_offset(path)
             if context is not None and stored in DEFLATED and (path.stat().st_size - offset) % 2:
                 # a deflated stream of odd length is padded (PS3.5 A.5), but some are stored without; receivers refuse them

@@ -18,7 +18,21 @@ from dicom_node.receive.devices import read_devices
 from dicom_node.supervisor import RESTARTS
 from dicom_node.web.context import Node
 
-Fault = Literal["receive", "index", "behind", "disk", "quarantine", "conflict", "restarted", "devices", "certificate"]
+Fault = Literal[
+    "receive",
+    "index",
+    "behind",
+    "disk",
+    "quarantine",
+    "conflict",
+    "restarted",
+    "devices",
+    "certificate",
+    "plan",
+    "volume",
+    "full",
+    "copies",
+]
 SILENT = 5.0  # seconds without a publication of the receive process
 BEHIND = 60.0  # seconds an arrival may wait for the index
 EXPIRY = timedelta(days=30)
@@ -31,6 +45,20 @@ class Process:
 
     resident: int  # bytes
     cpu: float  # seconds of user and system time
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeCondition:
+    """What is on one volume of the storage plan."""
+
+    name: str
+    tier: str
+    fault: str  # why it cannot be used now; empty: it can
+    full: bool
+    files: int
+    bytes: int
+    bad: int  # damaged or missing copies
+    checked_at: float | None  # when no copy was due to be checked, last
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +81,11 @@ class Condition:
     disk_total: int
     disk_free: int
     expires: datetime | None  # of the TLS certificate
+    volumes: list[VolumeCondition]
+    scrubbed_bytes: int
+    repaired: int
+    hopeless: int  # files of which no whole copy is known
+    studies_waiting: int  # for which the storage plan cannot be followed now
 
 
 def _process(pid: int) -> Process | None:
@@ -109,8 +142,30 @@ def condition(node: Node) -> Condition:
         disk_total=disk.total,
         disk_free=disk.free,
         expires=_expiry(node.settings.tls_cert) if node.settings.dicom_tls_port else None,
+        volumes=_volumes(node),
+        scrubbed_bytes=node.keeper.scrubber.findings.checked_bytes,
+        repaired=node.keeper.scrubber.findings.repaired,
+        hopeless=len(node.keeper.scrubber.findings.hopeless),
+        studies_waiting=node.keeper.progress.waiting,
     )
     found.faults.update(_faults(node, found))
+    return found
+
+
+def _volumes(node: Node) -> list[VolumeCondition]:
+    keeper = node.keeper
+    counts = keeper.copies.counts()
+    found = []
+    for volume in keeper.plans.current()[0].volume:
+        states = counts.get(volume.name, {})
+        whole = states.get("whole", (0, 0))
+        bad = sum(states.get(state, (0, 0))[0] for state in ("damaged", "missing"))
+        found.append(
+            VolumeCondition(
+                volume.name, volume.tier, keeper.progress.faults.get(volume.name, ""), volume.name in keeper.progress.full,
+                *whole, bad, keeper.scrubber.findings.passed_at.get(volume.name),
+            )
+        )  # fmt: skip
     return found
 
 
@@ -137,6 +192,14 @@ def _faults(node: Node, now: Condition) -> dict[Fault, dict[str, Any]]:
             faults["devices"] = {"reason": "0"}
     except (OSError, ValueError) as error:
         faults["devices"] = {"reason": type(error).__name__}
+    if node.keeper.plans.fault:
+        faults["plan"] = {"reason": node.keeper.plans.fault}
+    if away := [volume.name for volume in now.volumes if volume.fault]:
+        faults["volume"] = {"names": ", ".join(away), "waiting": now.studies_waiting}
+    if full := [volume.name for volume in now.volumes if volume.full]:
+        faults["full"] = {"names": ", ".join(full)}
+    if now.hopeless:
+        faults["copies"] = {"count": now.hopeless}
     if now.expires is not None and now.expires < datetime.now(UTC) + EXPIRY:
         faults["certificate"] = {"date": now.expires.date().isoformat()}
     return faults

@@ -26,6 +26,7 @@ from dicom_node.web.tickets import Reader
 
 if TYPE_CHECKING:
     from dicom_node.index.process import Follower
+    from dicom_node.storage.keeper import Keeper
 
 STORING_THREADS = 8  # objects of STOW-RS that are written or synced at once: reading keeps the other threads
 
@@ -42,13 +43,14 @@ class Node:
     alive: Callable[[], bool]
     follower: Follower
     run_folder: Path
+    keeper: Keeper
     devices: Devices = field(init=False)
     library: Library = field(init=False)
     pool: ThreadPoolExecutor = field(init=False)
     storing: CapacityLimiter = field(init=False)
     registered: Registered = field(init=False)
     studies_json: dict[tuple[int, int, str], bytes] = field(default_factory=dict)
-    """Studies of QIDO-RS by number, stamp and address."""
+    """Studies of QIDO-RS by number, stamp and address, while all files are online."""
 
     def __post_init__(self) -> None:
         self.devices = Devices(self.settings.devices_file)

@@ -17,6 +17,7 @@ WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
     "right.missing": (403, ("没有此操作的权限", "如需使用请联系管理员"), ("You may not do this", "Ask the administrator for the right")),
     "request.cross_site": (403, ("请求来自其他网站, 已拒绝", "请从本系统页面操作"), ("Cross-site request refused", "Work from the hub's own pages")),
     "image.unknown": (404, ("找不到该影像", "请刷新列表后重试"), ("No such image", "Reload the list and try again")),
+    "image.away": (503, ("影像所在的存储卷暂不可用", "请稍后重试, 若仍出现请联系运维"), ("The volume that holds this image is away", "Try again later; if it persists tell operations")),
     "route.unknown": (404, ("地址不存在", "请检查地址"), ("No such address", "Check the address")),
     "method.wrong": (405, ("该地址不支持此方法", "请查阅接口说明"), ("Method not allowed here", "See the API description")),
     "request.invalid": (400, ("请求参数有误", "请更正参数后重试"), ("The request has a fault", "Correct it and try again")),
@@ -39,6 +40,9 @@ WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
 }  # fmt: skip
 
 
+RETRY_AFTER = 30  # seconds
+
+
 class ProblemError(Exception):
     """Ends a request with the problem `code`."""
 
@@ -57,6 +61,8 @@ def problem_response(request: Request, problem: ProblemError) -> Response:
         "detail": problem.detail or words[lang]["action"], "words": words, **problem.extra,
     }  # fmt: skip
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER)
     if status == 416:
         headers["Content-Range"] = f"bytes */{problem.extra['size']}"  # RFC 9110 15.5.17
     return Response(orjson.dumps(body), status, headers, "application/problem+json")

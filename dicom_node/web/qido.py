@@ -111,7 +111,7 @@ def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]
         asked.warnings.append(MORE)  # the node's own limit cut them off, not the client's
     rows = rows[:limit]
     texts = here.node.library.headers([_named(row) for row in rows]) if headers and rows else repeat(None)
-    answers = [_one(row, level, base, extra, text, everything=everything) for row, text in zip(rows, texts, strict=False)]
+    answers = [_one(here, row, level, extra, text, everything=everything) for row, text in zip(rows, texts, strict=False)]
     return _send([orjson.dumps(answer) for answer in answers], form, _warned(asked.warnings, base))
 
 
@@ -125,7 +125,8 @@ def _from_register(here: Context, query: dict[str, str], limit: int, offset: int
     found = registered.find(query, here.reader.scope, limit=limit, offset=offset)
     if found is None:
         return None
-    made = [remembered.get((number, stamp, here.base_url)) for number, stamp in found]
+    keep = not here.node.keeper.any_away()  # availability changes without the row
+    made = [remembered.get((number, stamp, here.base_url)) if keep else None for number, stamp in found]
     missing = [number for (number, _), value in zip(found, made, strict=True) if value is None]
     for part in range(0, len(missing), AT_ONCE):
         rows = registered.read(missing[part : part + AT_ONCE], STUDY_KEYS)
@@ -133,10 +134,11 @@ def _from_register(here: Context, query: dict[str, str], limit: int, offset: int
             return None
         for place, (number, stamp) in enumerate(found):
             if number in rows:
-                if len(remembered) >= REMEMBERED:
-                    remembered.clear()
-                one = _one(rows[number], "study", here.base_url, [], None, everything=False)
-                made[place] = remembered[number, stamp, here.base_url] = orjson.dumps(one)
+                one = made[place] = orjson.dumps(_one(here, rows[number], "study", [], None, everything=False))
+                if keep:
+                    if len(remembered) >= REMEMBERED:
+                        remembered.clear()
+                    remembered[number, stamp, here.base_url] = one
     return None if None in made else [value for value in made if value is not None]  # None: one has changed just now
 
 
@@ -155,7 +157,8 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
     return {"arrival": row["hub_arrival"], "digest": row["hub_digest"]} | {name: row[keyword] for name, keyword in names.items()}
 
 
-def _one(row: dict[str, Any], level: Level, base: str, extra: list[str], header: str | None, *, everything: bool) -> dict[str, Any]:
+def _one(here: Context, row: dict[str, Any], level: Level, extra: list[str], header: str | None, *, everything: bool) -> dict[str, Any]:
+    base = here.base_url
     answer = dicom_json(row, up_to(level))
     if header is not None:
         url = f"{base}/studies/{row['StudyInstanceUID']}/series/{row['SeriesInstanceUID']}/instances/{row['SOPInstanceUID']}"
@@ -169,7 +172,7 @@ def _one(row: dict[str, Any], level: Level, base: str, extra: list[str], header:
         url += f"/series/{row['SeriesInstanceUID']}"
     if level == "instance":
         url += f"/instances/{row['SOPInstanceUID']}"
-    answer["00080056"] = {"vr": "CS", "Value": ["ONLINE"]}
+    answer["00080056"] = {"vr": "CS", "Value": [here.node.keeper.availability(row["StudyInstanceUID"])]}
     answer["00081190"] = {"vr": "UR", "Value": [url]}
     return dict(sorted(answer.items()))
 

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.index.geometry import middle_outwards
+from dicom_node.storage.recall import AwayError
 from dicom_node.web import pixels
 from dicom_node.web.library import Library, Series, shown
 from dicom_node.web.problems import ProblemError
@@ -45,6 +46,8 @@ async def stream(series: Series, archive: Archive, pool: ThreadPoolExecutor) -> 
         row = series.instances[frame["sop_uid"]]
         try:
             data = pixels.fetch(archive.path(row["digest"]), row["pixel_offset"], frame, opened)
+        except AwayError:
+            raise  # the answer breaks off and can be asked for again: a missing image must not look like a broken one
         except (pixels.UndecodableError, OSError) as error:
             log.warning("frame.undecodable", sop_uid=frame["sop_uid"], frame=frame["frame"], reason=str(error))
             data = b""

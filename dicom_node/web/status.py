@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dicom_node.index.retry import Outcome
 from dicom_node.receive.devices import Device, read_devices
-from dicom_node.web.condition import Condition, condition
+from dicom_node.web.condition import Condition, VolumeCondition, condition
 from dicom_node.web.context import Context, Node, context
 from dicom_node.web.gate import PREFIX
 from dicom_node.web.problems import WORDS as PROBLEMS
@@ -87,6 +87,15 @@ def _devices(node: Node, now: Condition) -> list[dict[str, Any]]:
     return [rows[key] for key in sorted(rows)]
 
 
+def _volume(volume: VolumeCondition, words: dict[str, str]) -> dict[str, Any]:
+    state = "away" if volume.fault else "full" if volume.full else "usable"
+    checked = _moment(volume.checked_at) if volume.checked_at is not None else "–"
+    return {
+        "name": volume.name, "tier": words[volume.tier], "state": words[state], "ill": state != "usable", "why": volume.fault,
+        "files": volume.files, "bytes": _size(volume.bytes), "bad": volume.bad, "checked": checked,
+    }  # fmt: skip
+
+
 @router.get(PREFIX + "/status")
 def status(here: Annotated[Context, Depends(context)], request: Request, tried: Outcome | None = None) -> Response:
     """The page; it holds no patient data and no UIDs. `tried` is the outcome of a retry that led back here."""
@@ -124,7 +133,7 @@ def status(here: Annotated[Context, Depends(context)], request: Request, tried: 
     )
     html = _page.render(
         lang="zh-CN" if lang == "zh" else "en", w=words, style=STYLE, faults=faults, figures=figures, devices=_devices(node, now),
-        quarantine=quarantine, quarantined=sum(now.quarantined.values()), at=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        volumes=[_volume(volume, words) for volume in now.volumes], quarantine=quarantine, quarantined=sum(now.quarantined.values()), at=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         since=_moment(float(now.receive["started"])), aet=node.settings.aet,
         told=None if told is None else told[lang == "en"],
     )  # fmt: skip

@@ -64,6 +64,20 @@ PAGE = """<!doctype html>
 <div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
 {% endfor %}
 </dl>
+{% if volumes %}
+<h2>{{ w.volumes }}</h2>
+<div class="table"><table>
+<thead><tr><th>{{ w.volume }}</th><th>{{ w.tier }}</th><th>{{ w.state }}</th><th class="n">{{ w.files }}</th><th class="n">{{ w.bytes }}</th>
+<th class="n">{{ w.bad }}</th><th>{{ w.checked }}</th></tr></thead>
+<tbody>
+{% for volume in volumes %}
+<tr data-volume="{{ volume.name }}"><td>{{ volume.name }}</td><td>{{ volume.tier }}</td>
+<td class="w{% if volume.ill %} bad{% endif %}">{{ volume.state }}{% if volume.why %}<br><span class="action" lang="en">{{ volume.why }}</span>{% endif %}</td>
+<td class="n">{{ volume.files }}</td><td class="n">{{ volume.bytes }}</td><td class="n{% if volume.bad %} bad{% endif %}">{{ volume.bad }}</td>
+<td class="t">{{ volume.checked }}</td></tr>
+{% endfor %}
+</tbody></table></div>
+{% endif %}
 <h2>{{ w.quarantine }}{% if quarantined %} ({{ quarantined }}){% endif %}</h2>
 {% if quarantine %}
 {% if quarantined > quarantine | length %}<p class="none">{{ w.more }} {{ quarantined }}</p>{% endif %}

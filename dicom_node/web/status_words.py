@@ -42,6 +42,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "reason": ("原因", "Reason"),
     "detail": ("说明", "Detail"),
     "retry": ("重试", "Try again"),
+    "volumes": ("存储卷", "Volumes"),
+    "volume": ("名称", "Name"),
+    "tier": ("层级", "Tier"),
+    "state": ("状态", "State"),
+    "files": ("完好副本", "Whole copies"),
+    "bytes": ("容量", "Bytes"),
+    "bad": ("损坏或缺失", "Damaged or missing"),
+    "checked": ("最近完成巡检", "Last full check"),
+    "usable": ("可用", "usable"),
+    "away": ("不可用", "away"),
+    "full": ("已满", "full"),
+    "nearline": ("近线", "nearline"),
+    "backup": ("备份", "backup"),
     "indexed": ("已读取并编入索引", "The file was read and indexed"),
     "more": ("仅显示最近的条目; 总数", "only the latest entries are shown; in all"),
 }
@@ -83,6 +96,28 @@ FAULTS: dict[Fault, tuple[Pair, Pair]] = {
     "devices": (
         ("设备清单为空或无法使用 ({reason})", "请更正设备清单文件; 在此之前设备可能被拒绝"),
         ("The list of devices is empty or cannot be used ({reason})", "Correct the file; until then devices may be refused"),
+    ),
+    "plan": (
+        ("存储方案有误, 仍按上一版本执行", "{reason}"),
+        ("The storage plan has a fault; the last good one stays in force", "{reason}"),
+    ),
+    "volume": (
+        ("存储卷不可用: {names}", "影像仍可接收; 节点会自动重试, 等待处理的检查: {waiting}; 请检查网络与挂载"),
+        (
+            "Volumes away: {names}",
+            "Images are still received; the node tries again by itself, studies waiting: {waiting}. Look at network and mounts",
+        ),
+    ),
+    "full": (
+        ("存储卷空间不足: {names}", "请扩容, 或在存储方案中加入新的存储卷"),
+        ("Volumes are full: {names}", "Add space, or another volume to the storage plan"),
+    ),
+    "copies": (
+        ("{count} 个文件没有任何完好的副本", "请立即检查磁盘, 从外部备份恢复, 或请设备重新发送; 日志 copy.hopeless 列出了文件"),
+        (
+            "Files without any whole copy: {count}",
+            "Look at the disks now, restore from an outside backup or have the devices send again; the log names them (copy.hopeless)",
+        ),
     ),
     "certificate": (
         ("TLS 证书将于 {date} 失效", "请及时更换证书并重启节点"),

@@ -1,0 +1,1 @@
+"""Copies beside the online folder: volumes, the storage plan, moving, recall, scrub, deletion."""

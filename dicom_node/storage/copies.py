@@ -1,0 +1,174 @@
+"""Which volume has which copy, and when it was last seen whole: `<data>/copies.sqlite`.
+
+The volumes are the truth; this is what is known of them and can be made again by walking them. The online folder has rows only for
+what was checked or found damaged there: a file that is in it counts as whole until it is found otherwise.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+State = Literal["whole", "damaged", "missing"]
+_CREATE = """
+CREATE TABLE IF NOT EXISTS copy (digest TEXT NOT NULL, volume TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL,
+  checked_at REAL NOT NULL, PRIMARY KEY (digest, volume)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS copy_checked ON copy (volume, checked_at);
+CREATE TABLE IF NOT EXISTS released (digest TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recalled (digest TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS volume (name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
+"""
+_AT_ONCE = 500
+BAD_AGAIN = 3600.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What is known of one copy."""
+
+    digest: str
+    volume: str
+    size: int
+    state: State
+    checked_at: float
+
+
+class Copies:
+    """The file; any thread of any process of the node may use it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._local = threading.local()
+        self._connection().executescript(_CREATE)
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def record(self, copies: Iterable[tuple[str, str, int, State]]) -> None:
+        """(digest, volume, bytes, state) as seen just now."""
+        now = time.time()
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?, ?, ?)", [(*copy, now) for copy in copies])
+
+    def enrol(self, copies: Iterable[tuple[str, str, int]], checked_at: float | None = None) -> None:
+        """(digest, volume, bytes) of copies as they were made; what is known already stays."""
+        now = time.time() if checked_at is None else checked_at  # it was hashed when it arrived
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT INTO copy VALUES (?, ?, ?, 'whole', ?) ON CONFLICT DO NOTHING", [(*copy, now) for copy in copies]
+            )
+
+    def drop(self, digest: str, volume: str) -> None:
+        """There is no such copy any more, on purpose."""
+        self._connection().execute("DELETE FROM copy WHERE digest = ? AND volume = ?", (digest, volume))
+
+    def of(self, digest: str) -> list[Copy]:
+        """All copies of one file that are known."""
+        return [Copy(*row) for row in self._connection().execute("SELECT * FROM copy WHERE digest = ?", (digest,))]
+
+    def among(self, digests: Sequence[str]) -> dict[str, list[Copy]]:
+        """Digest → its copies, for many files."""
+        found: dict[str, list[Copy]] = {}
+        for at in range(0, len(digests), _AT_ONCE):
+            part = digests[at : at + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            for row in self._connection().execute(f"SELECT * FROM copy WHERE digest IN ({marks})", list(part)):  # noqa: S608
+                found.setdefault(row[0], []).append(Copy(*row))
+        return found
+
+    def due(self, volume: str, before: float, limit: int) -> list[Copy]:
+        """Copies on `volume` that were checked before `before`, the longest ago first; bad ones after an hour."""
+        return [
+            Copy(*row)
+            for row in self._connection().execute(
+                "SELECT * FROM copy WHERE volume = ? AND (checked_at < ? OR (state <> 'whole' AND checked_at < ?)) "
+                "ORDER BY checked_at LIMIT ?",
+                (volume, before, max(before, time.time() - BAD_AGAIN), limit),
+            )
+        ]
+
+    def counts(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """Volume → state → (files, bytes)."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for volume, state, files, size in self._connection().execute(
+            "SELECT volume, state, count(*), coalesce(sum(size), 0) FROM copy GROUP BY volume, state"
+        ):
+            found.setdefault(volume, {})[state] = (files, size)
+        return found
+
+    def forget(self, volume: str, but: set[str]) -> int:
+        """Mark whole copies on `volume` that are not among `but` as missing; returns how many."""
+        known = [
+            digest for (digest,) in self._connection().execute("SELECT digest FROM copy WHERE volume = ? AND state = 'whole'", (volume,))
+        ]
+        lost = [digest for digest in known if digest not in but]
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE copy SET state = 'missing' WHERE digest = ? AND volume = ?", [(digest, volume) for digest in lost]
+            )
+        return len(lost)
+
+    def release(self, digests: Iterable[str]) -> None:
+        """The online files of these are given up on purpose; said before they go."""
+        now = time.time()
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO released VALUES (?, ?)", [(digest, now) for digest in digests])
+
+    def released(self, digest: str) -> bool:
+        """Whether the online file was given up on purpose."""
+        return self._connection().execute("SELECT 1 FROM released WHERE digest = ?", (digest,)).fetchone() is not None
+
+    def recalled(self, digest: str) -> None:
+        """The file is online again."""
+        self._connection().execute("INSERT OR IGNORE INTO recalled VALUES (?)", (digest,))
+
+    def take_recalled(self) -> list[str]:
+        """Files that came back since the last call."""
+        with self._transaction() as connection:
+            found = [digest for (digest,) in connection.execute("SELECT digest FROM recalled")]
+            connection.execute("DELETE FROM recalled")
+        return found
+
+    def set_away(self, study: str, volume: str | None) -> None:
+        """A study's files are on `volume` alone, or online again."""
+        if volume is None:
+            self._connection().execute("DELETE FROM away WHERE study_uid = ?", (study,))
+        else:
+            self._connection().execute("INSERT OR REPLACE INTO away VALUES (?, ?)", (study, volume))
+
+    def away(self) -> dict[str, str]:
+        """Study → volume, of all studies that are not online."""
+        return dict(self._connection().execute("SELECT study_uid, volume FROM away"))
+
+    def adopt(self, name: str, url: str) -> bool:
+        """Remember a volume; whether it is new, so that its folder may be prepared."""
+        known = self._connection().execute("SELECT url FROM volume WHERE name = ?", (name,)).fetchone()
+        if known == (url,):
+            return False
+        self._connection().execute("INSERT OR REPLACE INTO volume VALUES (?, ?)", (name, url))
+        return True

@@ -1,0 +1,308 @@
+"""The keeper: does what the storage plan says, one study after another, and reads old copies again.
+
+A thread of the index process at the lowest priority. It can be killed anywhere: a copy counts only when it was read back whole, the
+online file goes only while enough such copies are known, and the next look at the study goes on where this one ended.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from dicom_node import logs
+from dicom_node.annotations import Annotations
+from dicom_node.archive.files import Archive, sync_folder
+from dicom_node.feed import Event, Feed
+from dicom_node.index.database import Database, among
+from dicom_node.storage.deletion import Deletion
+from dicom_node.storage.parts import Storage
+from dicom_node.storage.plan import Rule, StoragePlan, Subject
+from dicom_node.storage.scrub import Scrubber
+from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, Volume, VolumeError
+
+log = logs.get(__name__)
+Availability = Literal["ONLINE", "NEARLINE", "OFFLINE"]
+REMEMBERED = 1.0  # seconds that the list of studies which are away is good for
+LONGEST_PAUSE = 600.0  # seconds until a volume that was away is tried again
+
+
+class Deleter(Protocol):
+    """Who deletes: the thread that writes the index."""
+
+    deletion: Deletion
+
+    def delete(self, study: str, reason: str, rule: str) -> Future[bool]:
+        """Have a study deleted; False: it must stay."""
+
+
+@dataclass
+class Progress:
+    """What the status page and the metrics tell of the keeper."""
+
+    copied: dict[str, int] = field(default_factory=dict)  # by volume, since the start
+    faults: dict[str, str] = field(default_factory=dict)  # volume → why it cannot be used now
+    full: set[str] = field(default_factory=set)
+    waiting: int = 0  # studies that want something which cannot be done now
+    passes: int = 0
+    at: str = ""  # end of the last pass
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    digest: str
+    size: int
+
+
+class Keeper:
+    """One thread."""
+
+    def __init__(
+        self, storage: Storage, archive: Archive, database: Database, feed: Feed, annotations: Annotations, follower: Deleter
+    ) -> None:
+        self.plans, self.copies, self._archive = storage.plans, storage.copies, archive
+        self._database, self._feed, self._annotations, self._follower = database, feed, annotations, follower
+        self.progress = Progress()
+        self.scrubber = Scrubber(storage, archive, database)
+        self._again: dict[str, tuple[float, float]] = {}  # volume → (not before, pause)
+        self._swept: set[tuple[str, str]] = set()  # folders without what a crash left in them
+        self._settled: dict[str, tuple[object, ...]] = {}
+        self._opened: dict[str, str] = {}
+        self._opened_to = 0
+        self._away: dict[str, str] = {}
+        self._away_until = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the file in hand."""
+        self._stop.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
+        while not self._stop.is_set():
+            plan = self.plans.current()[0]
+            until = time.monotonic() + plan.pause_seconds
+            try:
+                self.look()
+                self.scrubber.work(self._stop, until)
+            except Exception:
+                log.exception("keeper.failed")
+            self._stop.wait(0.1)
+            while time.monotonic() < until and not self._stop.is_set() and self.plans.current()[0] is plan:
+                self._stop.wait(min(1.0, max(0.0, until - time.monotonic())))
+
+    def look(self) -> None:
+        """One look at all studies."""
+        plan, volumes = self.plans.current()
+        self._prepare(plan, volumes)
+        self.progress.waiting = 0
+        if plan.rule:
+            self._read_openings()
+            reports = {row["key"]: str(row["data"].get("report_state") or "none") for row in self._annotations.table("report_state")}
+            for subject in self._subjects():
+                if self._stop.is_set():
+                    return
+                self._keep(subject, reports, plan, volumes)
+        self._watch_recalled()
+        self._follower.deletion.sweep()
+        self.progress.passes += 1
+        self.progress.at = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def _prepare(self, plan: StoragePlan, volumes: dict[str, Volume]) -> None:
+        """Make the folder of a volume that is named for the first time; afterwards one without its mark is away, not new."""
+        for known in plan.volume:
+            volume = volumes[known.name]
+            if not isinstance(volume, FolderVolume) or (known.name, known.url) in self._swept:
+                continue
+            try:
+                if self.copies.adopt(known.name, known.url):
+                    volume.prepare()
+                volume.sweep()
+            except VolumeError as error:
+                self._fault(volume, error)
+            else:
+                self._swept.add((known.name, known.url))
+        for gone in self.progress.faults.keys() - volumes.keys():
+            del self.progress.faults[gone]
+
+    def _away_now(self) -> dict[str, str]:
+        if time.monotonic() >= self._away_until:
+            self._away, self._away_until = self.copies.away(), time.monotonic() + REMEMBERED
+        return self._away
+
+    def any_away(self) -> bool:
+        """Whether there is a study that is not online."""
+        return bool(self._away_now())
+
+    def availability(self, study: str) -> Availability:
+        """Instance Availability (0008,0056; PS3.3 C.4.23.1.1) of a study: where its files are now."""
+        volume = self._away_now().get(study)
+        if volume is None:
+            return "ONLINE"
+        return "OFFLINE" if volume in self.progress.faults or volume not in self.plans.current()[1] else "NEARLINE"
+
+    def _subjects(self) -> list[dict[str, object]]:
+        return self._database.rows(
+            "SELECT study_uid, institution, modality, last_at, last_arrival, instances FROM study ORDER BY first_arrival"
+        )
+
+    def _read_openings(self) -> None:
+        """When each study was opened last."""
+        while True:
+            rows, following = self._feed.read(self._opened_to, 2000, None)
+            for row in rows:
+                if row["kind"] == "study.opened":
+                    self._opened[row["study_uid"]] = row["at"]
+            if following == self._opened_to:
+                return
+            self._opened_to = following
+
+    def _keep(self, row: dict[str, object], reports: dict[str, str], plan: StoragePlan, volumes: dict[str, Volume]) -> None:
+        study = str(row["study_uid"])
+        now = datetime.now(UTC)
+        opened = self._opened.get(study)
+        subject = Subject(
+            datetime.fromisoformat(str(row["last_at"])), datetime.fromisoformat(opened) if opened else None,
+            reports.get(study, "none"), str(row["modality"]) if row["modality"] else None, str(row["institution"]),
+        )  # fmt: skip
+        online = shutil.disk_usage(self._archive.root)
+        applies = [rule for rule in plan.rule if rule.meets(subject, now, 100 * online.free / online.total)]
+        if not applies:
+            return
+        if ending := next((rule for rule in applies if rule.delete), None):
+            if not self._follower.delete(study, str(ending.reason), ending.name).result(600):
+                self.progress.waiting += 1
+            return
+        wish = (row["last_arrival"], row["instances"], tuple(rule.name for rule in applies), plan)
+        if self._settled.get(study) != wish and self._do(study, str(row["institution"]), applies, volumes):
+            self._settled[study] = wish
+
+    def _files(self, study: str) -> list[_File]:
+        """Every file of the study, hidden ones too."""
+        rows = self._database.rows("SELECT DISTINCT digest, size FROM instance WHERE study_uid = ? ORDER BY digest", [study])
+        return [_File(row["digest"], row["size"]) for row in rows]
+
+    def _do(self, study: str, institution: str, rules: list[Rule], volumes: dict[str, Volume]) -> bool:
+        """Copy, then move; whether everything that the rules want is done."""
+        files, done = self._files(study), True
+        for target in dict.fromkeys(name for rule in rules for name in (rule.copy_to, rule.move_to) if name is not None):
+            done &= self._copy(files, volumes[target])
+        moves = [rule for rule in rules if rule.move_to is not None]
+        if moves and done:
+            done = self._release(study, institution, files, moves[-1])
+        elif not done:
+            self.progress.waiting += 1
+        return done
+
+    def _copy(self, files: list[_File], volume: Volume) -> bool:
+        """Whether every file has a copy on `volume` that was read back whole."""
+        known = self.copies.among([file.digest for file in files])
+        missing = [file for file in files if not any(c.volume == volume.name and c.state == "whole" for c in known.get(file.digest, []))]
+        if missing and time.monotonic() < self._again.get(volume.name, (0.0, 0.0))[0]:
+            return False
+        for file in missing:
+            if self._stop.is_set() or self._is_full(volume, file.size):
+                return False
+            try:
+                self._copy_one(file, volume)
+            except DamagedError as error:
+                log.error("copy.unwritten", digest=file.digest, volume=volume.name, reason=str(error))  # noqa: TRY400
+                return False
+            except VolumeError as error:
+                self._fault(volume, error)
+                return False
+            except OSError as error:
+                log.error("copy.source_unreadable", digest=file.digest, reason=str(error))  # noqa: TRY400
+                return False
+        if missing:
+            self._again.pop(volume.name, None)
+            self.progress.faults.pop(volume.name, None)
+        return True
+
+    def _copy_one(self, file: _File, volume: Volume) -> None:
+        """Write, read back, then say so."""
+        with self._archive.borrowed(file.digest) as source:
+            volume.write(file.digest, source)
+        try:
+            size = volume.verify(file.digest)
+        except (DamagedError, NoCopyError):
+            volume.delete(file.digest)  # the source may be what is damaged: the scrub finds it
+            self.scrubber.suspect(file.digest)
+            raise
+        self.copies.record([(file.digest, volume.name, size, "whole")])
+        self.progress.copied[volume.name] = self.progress.copied.get(volume.name, 0) + 1
+
+    def _is_full(self, volume: Volume, size: int) -> bool:
+        plan = next(known for known in self.plans.current()[0].volume if known.name == volume.name)
+        try:
+            space = volume.free()
+        except OSError as error:
+            self._fault(volume, error)
+            return True
+        full = space is not None and space[0] - size < space[1] * plan.free_percent / 100
+        (self.progress.full.add if full else self.progress.full.discard)(volume.name)
+        return full
+
+    def _fault(self, volume: Volume, error: OSError) -> None:
+        pause = min(LONGEST_PAUSE, self._again.get(volume.name, (0.0, 0.5))[1] * 2)
+        self._again[volume.name] = (time.monotonic() + pause, pause)
+        self.progress.faults[volume.name] = str(error)
+        log.warning("volume.fault", volume=volume.name, reason=str(error), again_in=pause)
+
+    def _release(self, study: str, institution: str, files: list[_File], rule: Rule) -> bool:
+        """Let the online files go that have enough copies; whether all of them are gone."""
+        known = self.copies.among([file.digest for file in files])
+        going, settled = [], True
+        for file in files:
+            place = self._archive.place(file.digest)
+            try:
+                fresh = time.time() - place.stat().st_ctime < self.plans.current()[0].settled_minutes * 60
+            except FileNotFoundError:
+                continue
+            whole = sum(copy.state == "whole" for copy in known.get(file.digest, []) if copy.volume in self.plans.current()[1])
+            if fresh or whole < rule.copies or self._shared(file.digest, study):
+                settled = False
+            else:
+                going.append(file)
+        if going:
+            self.copies.release(file.digest for file in going)
+            for file in going:
+                place = self._archive.place(file.digest)
+                place.unlink(missing_ok=True)
+                sync_folder(place.parent)
+            self.copies.set_away(study, str(rule.move_to))
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            data = {"volume": rule.move_to, "rule": rule.name, "files": len(going), "bytes": sum(file.size for file in going)}
+            self._feed.append([Event(f"moved:{study}:{rule.move_to}:{at}", "copy.moved", institution, study, data=data)])
+            log.info("study.moved", study_uid=study, volume=rule.move_to, files=len(going))
+        return settled
+
+    def _shared(self, digest: str, study: str) -> bool:
+        """Whether the same bytes belong to something else too, which may not be moved."""
+        return bool(
+            self._database.rows("SELECT 1 FROM instance WHERE digest = ? AND study_uid <> ? LIMIT 1", [digest, study])
+            or self._database.rows("SELECT 1 FROM quarantine WHERE digest = ? LIMIT 1", [digest])
+        )
+
+    def _watch_recalled(self) -> None:
+        """Studies of which files came back: online when all did; the rules may send them away again."""
+        digests = self.copies.take_recalled()
+        if not digests:
+            return
+        away = self.copies.away()
+        for row in self._database.rows(f"SELECT DISTINCT study_uid FROM instance WHERE {among('digest', digests)}", digests):  # noqa: S608
+            study = row["study_uid"]
+            self._settled.pop(study, None)
+            if study in away and all(self._archive.place(file.digest).exists() for file in self._files(study)):
+                self.copies.set_away(study, None)

@@ -1,0 +1,103 @@
+"""Recall: a file that is not online any more is brought back when somebody wants it, checked while it comes."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dicom_node import logs
+from dicom_node.storage.copies import Copies
+from dicom_node.storage.plan import Plans
+from dicom_node.storage.volumes import DamagedError, NoCopyError, Volume, VolumeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dicom_node.archive.files import Archive
+
+log = logs.get(__name__)
+
+
+class AwayError(OSError):
+    """No volume gives a whole copy now; the message says what each of them said. `hopeless`: each answered, and none has one."""
+
+    def __init__(self, words: str, *, hopeless: bool) -> None:
+        super().__init__(words)
+        self.hopeless = hopeless
+
+
+class Recall:
+    """Brings files back; one fetch at a time for each of them."""
+
+    def __init__(self, plans: Plans, copies: Copies) -> None:
+        self._plans, self._copies = plans, copies
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._waiting: Counter[str] = Counter()
+        self._names = itertools.count()
+
+    @contextmanager
+    def _alone(self, digest: str) -> Iterator[None]:
+        with self._lock:
+            lock = self._locks.setdefault(digest, threading.Lock())
+            self._waiting[digest] += 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                self._waiting[digest] -= 1
+                if not self._waiting[digest]:
+                    del self._waiting[digest], self._locks[digest]
+
+    def bring(self, archive: Archive, digest: str) -> None:
+        """Put the file back under its digest in `archive`. AwayError: no whole copy can be had now."""
+        with self._alone(digest):
+            if not archive.place(digest).exists():
+                temporary = archive.root / "incoming" / f"recall-{os.getpid()}-{next(self._names)}"
+                try:
+                    size = self.fetch(digest, temporary)
+                    archive.put_back(digest, temporary)
+                    self._copies.recalled(digest)
+                    log.info("file.recalled", digest=digest, bytes=size)
+                finally:
+                    temporary.unlink(missing_ok=True)
+
+    def fetch(self, digest: str, target: Path) -> int:
+        """Write a whole copy to `target`, synced; returns its bytes. AwayError; OSError of the target's disk."""
+        said, hopeless = [], True
+        for volume in self._candidates(digest):
+            try:
+                with target.open("wb") as file:
+                    size = volume.fetch(digest, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except DamagedError as error:
+                log.error("copy.damaged", digest=digest, volume=volume.name)  # noqa: TRY400 - no trace is needed
+                self._copies.record([(digest, volume.name, 0, "damaged")])
+                said.append(str(error))
+            except NoCopyError as error:
+                said.append(str(error))
+            except VolumeError as error:
+                log.warning("volume.away", volume=volume.name, reason=str(error))
+                said.append(str(error))
+                hopeless = False
+            else:
+                return size
+        raise AwayError("; ".join(said) or f"{digest[:12]} is on no volume of the storage plan", hopeless=hopeless)
+
+    def size(self, digest: str) -> int | None:
+        """Bytes of a whole copy that is known; None when none is."""
+        return next((copy.size for copy in self._copies.of(digest) if copy.state == "whole"), None)
+
+    def _candidates(self, digest: str) -> list[Volume]:
+        """Volumes that have it, then those of which nothing is known, then those whose copy was bad."""
+        volumes = self._plans.current()[1]
+        known = {copy.volume: copy.state for copy in self._copies.of(digest)}
+        order = {"whole": 0, None: 1, "missing": 2, "damaged": 3}
+        return sorted(volumes.values(), key=lambda volume: order[known.get(volume.name)])

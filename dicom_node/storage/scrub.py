@@ -1,0 +1,157 @@
+"""The scrub: every copy is read again after a time; one that is damaged or gone is made anew from another that is whole."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dicom_node import logs
+from dicom_node.archive.files import Archive
+from dicom_node.index.database import Database
+from dicom_node.storage.copies import State
+from dicom_node.storage.parts import Storage
+from dicom_node.storage.plan import ONLINE
+from dicom_node.storage.recall import AwayError, Recall
+from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, Volume, VolumeError
+
+log = logs.get(__name__)
+LOT = 200  # copies looked up at once
+
+
+@dataclass
+class Findings:
+    """Since the start of the process, but `hopeless`: digests of which no whole copy is known now."""
+
+    checked: int = 0
+    checked_bytes: int = 0
+    damaged: int = 0
+    missing: int = 0
+    repaired: int = 0
+    hopeless: set[str] = field(default_factory=set)
+    passed_at: dict[str, float] = field(default_factory=dict)  # volume → when nothing was due, last
+
+
+class _Online(FolderVolume):
+    """The online folder, read as a volume; it needs no mark, and is never written to from here."""
+
+    def _present(self) -> Path:
+        return self.root
+
+
+class Scrubber:
+    """Works for the keeper, in its thread."""
+
+    def __init__(self, storage: Storage, archive: Archive, database: Database) -> None:
+        self._plans, self._copies, self._archive, self._database = storage.plans, storage.copies, archive, database
+        self._recall = Recall(storage.plans, storage.copies)
+        self.findings = Findings()
+        self._suspects: list[str] = []
+        self._online_to = -(2**62)  # arrival up to which online files have their first row
+
+    def suspect(self, digest: str) -> None:
+        """Look at the online file of `digest` next."""
+        self._suspects.append(digest)
+
+    def work(self, stop: threading.Event, until: float, *, everything: bool = False) -> None:
+        """Read what is due, at the plan's pace, until `until` (monotonic); or everything, as fast as it goes."""
+        plan, volumes = self._plans.current()
+        if not volumes:
+            return  # nothing to repair from
+        places: dict[str, Volume] = {ONLINE: _Online(ONLINE, self._archive.root), **volumes}
+        while self._suspects and not stop.is_set():
+            self._check(self._suspects.pop(), ONLINE, places)
+        self._enrol()
+        before = time.time() - (0 if everything else plan.scrub.every_days * 86400)
+        for name in places:
+            while due := self._copies.due(name, before, LOT):
+                for copy in due:
+                    begun = time.monotonic()
+                    if stop.is_set() or begun >= until:
+                        return
+                    size = self._check(copy.digest, name, places)
+                    if not everything:
+                        stop.wait(max(0.0, size / (plan.scrub.megabytes_per_second * 1e6) - (time.monotonic() - begun)))
+                if self._copies.due(name, before, 1) == due[:1]:
+                    break  # the volume is away
+            else:
+                self.findings.passed_at[name] = time.time()
+
+    def _enrol(self) -> None:
+        """Give online files that have no row yet one that is due."""
+        while True:
+            rows = self._database.rows(
+                "SELECT arrival, digest, size FROM instance WHERE arrival > ? ORDER BY arrival LIMIT 2000", [self._online_to]
+            )
+            if not rows:
+                return
+            known = self._copies.among([row["digest"] for row in rows])
+            fresh = [r for r in rows if not any(copy.volume == ONLINE for copy in known.get(r["digest"], []))]
+            self._copies.enrol((row["digest"], ONLINE, row["size"]) for row in fresh)
+            self._online_to = rows[-1]["arrival"]
+
+    def _check(self, digest: str, name: str, places: dict[str, Volume]) -> int:
+        """Read one copy; repair it when it is not whole. Returns the bytes read."""
+        volume = places[name]
+        state: State = "whole"
+        size = 0
+        try:
+            size = volume.verify(digest)
+        except DamagedError:
+            state = "damaged"
+        except NoCopyError:
+            if name == ONLINE and self._copies.released(digest):
+                self._copies.record([(digest, name, 0, "whole")])  # given up on purpose: nothing is wrong
+                return 0
+            state = "missing"
+        except (VolumeError, OSError) as error:
+            log.warning("scrub.unread", volume=name, digest=digest, reason=str(error))
+            return 0
+        self.findings.checked += 1
+        self.findings.checked_bytes += size
+        if state == "whole":
+            self._copies.record([(digest, name, size, state)])
+            self.findings.hopeless.discard(digest)
+            return size
+        if state == "damaged":
+            self.findings.damaged += 1
+        else:
+            self.findings.missing += 1
+        log.error("copy.not_whole", digest=digest, volume=name, state=state)
+        self._copies.record([(digest, name, size, state)])
+        self._repair(digest, name, places)
+        return size
+
+    def _repair(self, digest: str, name: str, places: dict[str, Volume]) -> None:
+        """Make the copy anew from another one."""
+        temporary = self._archive.root / "incoming" / f"repair-{digest[:16]}"
+        try:
+            self._source(digest, name, temporary, places)
+            if name == ONLINE:
+                self._archive.replace(digest, temporary)
+            else:
+                places[name].write(digest, temporary)
+            size = places[name].verify(digest)
+        except AwayError as error:
+            self.findings.hopeless.add(digest)
+            log.error("copy.hopeless", digest=digest, volume=name, reason=str(error))  # noqa: TRY400
+        except OSError as error:
+            log.error("copy.unrepaired", digest=digest, volume=name, reason=str(error))  # noqa: TRY400
+        else:
+            self._copies.record([(digest, name, size, "whole")])
+            self.findings.repaired += 1
+            self.findings.hopeless.discard(digest)
+            log.warning("copy.repaired", digest=digest, volume=name)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _source(self, digest: str, bad: str, target: Path, places: dict[str, Volume]) -> None:
+        """Write a whole copy to `target`: the online one, or one from another volume. AwayError when there is none."""
+        if bad != ONLINE:
+            with suppress(VolumeError):
+                with target.open("wb") as file:
+                    places[ONLINE].fetch(digest, file)
+                return
+        self._recall.fetch(digest, target)
