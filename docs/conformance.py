@@ -12,7 +12,7 @@ from pynetdicom import AE
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from dicom_node.index.rejection import MEANINGS, QUALITY, RETENTION_EXPIRED
 from dicom_node.query.keys import KEYS, LEVELS, Kind
-from dicom_node.receive import command, find
+from dicom_node.receive import command, find_responses
 from dicom_node.receive.association import PLAIN_SYNTAXES, REJECTIONS
 from dicom_node.receive.devices import Verb
 from dicom_node.receive.server import MAXIMUM_PDU, WAITING
@@ -61,12 +61,16 @@ STORE_STATUS = (
     (command.NOT_AUTHORISED, "Refused: not authorized", "the calling AE has no right to the service"),
 )
 FIND_STATUS = (
-    (find.PENDING, "Pending", "one match"),
+    (find_responses.PENDING, "Pending", "one match"),
     (0x0000, "Success", "no more matches"),
-    (find.CANCELLED, "Cancel", "ended by C-CANCEL"),
-    (find.NO_RESOURCES, "Refused: out of resources", "the index is starting; try again"),
-    (find.NOT_MATCHING, "Error: identifier does not match SOP class", "query level missing or not of the model"),
-    (find.UNABLE, "Failed: unable to process", "a key cannot be matched; (0000,0902) says which"),
+    (find_responses.CANCELLED, "Cancel", "ended by C-CANCEL"),
+    (
+        find_responses.NO_RESOURCES,
+        "Refused: out of resources",
+        "the index is starting, try again; or more than 10,000 matches, narrow the query",
+    ),
+    (find_responses.NOT_MATCHING, "Error: identifier does not match SOP class", "query level missing or not of the model"),
+    (find_responses.UNABLE, "Failed: unable to process", "a key cannot be matched; (0000,0902) says which"),
 )
 
 
@@ -192,7 +196,7 @@ def document() -> str:
             *(
                 [
                     "### Query – C-FIND",
-                    "Hierarchical only; no relational queries, no extended negotiation. Answers are in ISO_IR 192 with Retrieve AE Title; keys that are",
+                    "Hierarchical; relational queries and combined date-time matching where they were negotiated (SOP class extended negotiation). Answers are in ISO_IR 192 with Retrieve AE Title; keys that are",
                     "not listed are neither matched nor returned.",
                     "",
                     *_status(FIND_STATUS),
