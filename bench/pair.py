@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,30 @@ class Server:
     web: str
     """Root of its DICOMweb."""
     headers: dict[str, str]
+    metrics: str = ""
+    """Address of its Prometheus text; empty: it has none."""
+
+    def rest(self) -> None:
+        """Wait until it has done what it does when nothing arrives: its work belongs to its own turn, and into its own CPU time."""
+        deadline = time.monotonic() + 120
+        while self.metrics and time.monotonic() < deadline:
+            text = httpx.get(self.metrics, headers=self.headers, timeout=30).raise_for_status().text
+            if "\nnode_headers_waiting 0\n" in text:
+                return
+            time.sleep(0.2)
+
+    def resident(self) -> float:
+        """Proportional set size of its processes, in MB."""
+        total = 0
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[2]) == self.pid:
+                    total += next(
+                        int(line.split()[1]) for line in (entry / "smaps_rollup").read_text().splitlines() if line.startswith("Pss:")
+                    )
+            except (OSError, StopIteration):
+                continue
+        return total / 1024
 
     def cpu(self) -> float:
         """CPU seconds of its processes so far."""
@@ -80,18 +104,31 @@ def orthanc() -> str | None:
 
 
 @contextmanager
-def pair(program: str) -> Iterator[Pair]:
-    """Both servers, empty; gone afterwards. `BENCH_DIR` names the disk."""
+def bench_folder() -> Iterator[Path]:
+    """A folder for the data of servers; `BENCH_DIR` names the disk."""
+    with tempfile.TemporaryDirectory(prefix="bench-node-", dir=os.environ.get("BENCH_DIR")) as folder:
+        yield Path(folder)
+
+
+def plain(folder: Path) -> dict[str, str]:
+    """The environment of a server, without what the machine's user has set."""
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)}
+
+
+@contextmanager
+def pair(program: str, prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Pair]:
+    """Both servers, empty unless `prepare` fills our data folder; gone afterwards."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-node-", dir=os.environ.get("BENCH_DIR"))))
-        plain = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)}
-        ours = stack.enter_context(_node(folder, plain))
-        peer, http = stack.enter_context(_orthanc(program, folder, plain))
+        folder = stack.enter_context(bench_folder())
+        prepare(folder / "node")
+        ours = stack.enter_context(node(folder))
+        peer, http = stack.enter_context(_orthanc(program, folder))
         yield Pair(ours, peer, folder, http)
 
 
 @contextmanager
-def _node(folder: Path, plain: dict[str, str]) -> Iterator[Server]:
+def node(folder: Path, *, synced: bool = True) -> Iterator[Server]:
+    """Ours over `folder`/node. Without `synced` nothing waits for the disk: like a peer that never syncs."""
     port, web = take_free_port(), take_free_port()
     devices = folder / "devices.json"
     devices.write_text(json.dumps([{"aet": CALLING, "institution": "B", "may": ["echo", "store", "find"]}]))
@@ -103,15 +140,30 @@ def _node(folder: Path, plain: dict[str, str]) -> Iterator[Server]:
         "NODE_AET": "HUB",
         "NODE_DEVICES": str(devices),
     }
-    with _process([sys.executable, "-m", "dicom_node"], plain | environment, (port, web)) as running:
-        ticket = make_ticket(folder / "node" / "keys" / "ticket-private.pem", "bench", ["*"], ["image.view"], kind="script", minutes=600)
-        yield Server(
-            "ours", running.pid, port, "HUB", f"http://127.0.0.1:{web}/services/images/dicom-web", {"Authorization": f"Bearer {ticket}"}
-        )
+    if not synced:
+        environment["PYTHONPATH"] = str(Path(__file__).parent / "unsynced")
+    with _process([sys.executable, "-m", "dicom_node"], plain(folder) | environment, (port, web)) as running:
+        private, rights = folder / "node" / "keys" / "ticket-private.pem", ["image.view", "system.operate"]
+        ticket = make_ticket(private, "bench", ["*"], rights, kind="script", minutes=600)
+        base = f"http://127.0.0.1:{web}/services/images"
+        yield Server("ours", running.pid, port, "HUB", f"{base}/dicom-web", {"Authorization": f"Bearer {ticket}"}, f"{base}/metrics")
 
 
 @contextmanager
-def _orthanc(program: str, folder: Path, plain: dict[str, str]) -> Iterator[tuple[Server, str]]:
+def storescp(folder: Path) -> Iterator[Server]:
+    """The receiver of dcmtk in its best case: no Nagle, large PDUs, a process for each association. It never syncs."""
+    program = shutil.which("storescp")
+    if program is None:
+        raise FileNotFoundError("storescp: apt-get install dcmtk")
+    kept, port = folder / "storescp", take_free_port()
+    kept.mkdir()
+    command = [program, "--fork", "+B", "-pdu", "131072", "-od", str(kept), "-aet", "STORESCP", str(port)]
+    with _process(command, plain(folder) | {"TCP_NODELAY": "1"}, (port,)) as running:
+        yield Server("storescp", running.pid, port, "STORESCP", "", {})
+
+
+@contextmanager
+def _orthanc(program: str, folder: Path) -> Iterator[tuple[Server, str]]:
     port, web = take_free_port(), take_free_port()
     plugins = [str(path) for root in ("/usr/share/orthanc/plugins", "/usr/lib/orthanc") for path in Path(root).glob(PLUGIN)]
     settings: dict[str, Any] = {
@@ -129,7 +181,7 @@ def _orthanc(program: str, folder: Path, plain: dict[str, str]) -> Iterator[tupl
     }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(settings))
-    with _process([program, str(path)], plain | {"TCP_NODELAY": "1"}, (port, web)) as running:
+    with _process([program, str(path)], plain(folder) | {"TCP_NODELAY": "1"}, (port, web)) as running:
         http = f"http://127.0.0.1:{web}"
         yield Server("Orthanc", running.pid, port, "ORTHANC", f"{http}/dicom-web", {}), http
 

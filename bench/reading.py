@@ -19,6 +19,7 @@ import httpx
 import numpy as np
 from pydicom.dataset import Dataset
 
+from bench.grown import grow
 from bench.pair import CALLING, Pair, Server, orthanc, pair
 from bench.phantom_load import Load, send, series
 from bench.result import Result
@@ -29,7 +30,9 @@ IDS = ("find-patient", "find-range", "find-wildcard", "qido", "wado-frame", "wad
 ROUNDS = 5
 PATIENTS, STUDIES_EACH = 300, 2
 """600 studies of one small instance each, in both servers."""
-CLIENTS = 4
+CLIENTS = 10
+GROWN = 1_000_000
+"""Instances in ours before: the peer cannot be loaded to that in minutes."""
 SERIES = 500
 JSON = {"Accept": "application/dicom+json"}
 FRAME = {"Accept": 'multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1'}
@@ -198,15 +201,16 @@ def measure() -> Iterator[Result]:
     program = orthanc()
     if program is None:
         return
-    size = f"{PATIENTS * STUDIES_EACH} studies"
-    with pair(program) as servers:
+    size = f"{GROWN:,} instances in ours, {PATIENTS * STUDIES_EACH} studies in both"
+    with pair(program, lambda data: grow(data, GROWN)) as servers:
         large = furnish(servers)
         for server in (servers.ours, servers.peer):
             seconds_until_found(server, large)
+            server.rest()
         finds: dict[str, tuple[str, float, list[dict[str, str]]]] = {
-            "find-patient": ("PatientID exact", 4, [{"PatientID": f"P{number:04}"} for number in islice(cycle(range(PATIENTS)), 200)]),
-            "find-range": ("StudyDate, a month", 6, [{"StudyDate": f"2026{n % 12 + 1:02}01-2026{n % 12 + 1:02}28"} for n in range(60)]),
-            "find-wildcard": ("PatientName with wildcard", 4, [{"PatientName": f"FAMILY{n:03}*"} for n in islice(cycle(range(30)), 120)]),
+            "find-patient": ("PatientID exact", 4, [{"PatientID": f"P{number:04}"} for number in islice(cycle(range(PATIENTS)), 1000)]),
+            "find-range": ("StudyDate, a month", 6, [{"StudyDate": f"2026{n % 12 + 1:02}01-2026{n % 12 + 1:02}28"} for n in range(120)]),
+            "find-wildcard": ("PatientName with wildcard", 4, [{"PatientName": f"FAMILY{n:03}*"} for n in islice(cycle(range(30)), 300)]),
         }
         for name, (what, goal, queries) in finds.items():
             if name.startswith(prefix):
@@ -214,7 +218,7 @@ def measure() -> Iterator[Result]:
                 yield find(servers, name, words, goal, queries)
         at = f"/studies/{large.study}/series/{large.series}"
         fetches: dict[str, tuple[str, float, int, Callable[[int], str], dict[str, str], Callable[[bytes], object]]] = {
-            "qido": ("QIDO-RS by PatientID", 6, 200, lambda n: f"/studies?PatientID=P{n % PATIENTS:04}", JSON, studies_of),
+            "qido": ("QIDO-RS by PatientID", 6, 500, lambda n: f"/studies?PatientID=P{n % PATIENTS:04}", JSON, studies_of),
             "wado-frame": (
                 "WADO-RS, a frame of 0.5 MB",
                 8,
@@ -223,7 +227,7 @@ def measure() -> Iterator[Result]:
                 FRAME,
                 pixels_of,
             ),
-            "wado-metadata-500": ("WADO-RS, metadata of 500 instances", 100, 4, lambda _: f"{at}/metadata", JSON, headers_of),
+            "wado-metadata-500": ("WADO-RS, metadata of 500 instances", 100, 10, lambda _: f"{at}/metadata", JSON, headers_of),
         }
         for name, (what, goal, count, path, headers, same) in fetches.items():
             if name.startswith(prefix):

@@ -123,6 +123,7 @@ def loading(servers: Pair, name: str, found: dict[str, list[float]], waited: lis
             wait = seconds_until_found(server, load)
             until_found[server.name] = spent[server.name] + wait
             time.sleep(0.5)
+            server.rest()  # our header JSON is written when nothing arrives: not in the peer's turn
             speeds.setdefault(server.name, []).append(count / spent[server.name])
             cpu.setdefault(server.name, []).append((server.cpu() - used) * 1000 / count)
             if server is servers.ours:
