@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import desk, reading, store
+from bench import desk, disk, growth, reading, store, viewing
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
 GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (desk.IDS, desk.measure),
     (store.IDS, store.measure),
+    (disk.IDS, disk.measure),
     (reading.IDS, reading.measure),
+    (viewing.IDS, viewing.measure),
+    (growth.IDS, growth.measure),
 ]
 
 
