@@ -307,13 +307,20 @@ def open_volume(name: str, url: str, credentials: Credentials | None) -> Volume:
     raise ValueError(f"不支持的存储类型 {parts.scheme or url!r} | not a kind of volume: file:// or s3://")
 
 
+def _of_environment() -> Credentials | None:
+    access, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    return Credentials(access, secret) if access and secret else None
+
+
 def _bucket(name: str, bucket: str, prefix: str, asked: dict[str, str], credentials: Credentials | None) -> ObjectVolume:
     endpoint = asked.get("endpoint")
     options: dict[str, Any] = {"region": asked.get("region", "us-east-1")}
     if endpoint is not None:
         options |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-    if credentials is not None:
-        options |= {"access_key_id": credentials.access_key, "secret_access_key": credentials.secret_key}
+    credentials = credentials or _of_environment()
+    if credentials is None:  # never a cloud's metadata address: the library would ask it
+        raise ValueError("缺少访问密钥 | keys are missing: a credentials file, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    options |= {"access_key_id": credentials.access_key, "secret_access_key": credentials.secret_key}
     store = S3Store(
         bucket,
         **options,

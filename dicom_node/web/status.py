@@ -89,7 +89,7 @@ def _devices(node: Node, now: Condition) -> list[dict[str, Any]]:
 
 def _volume(volume: VolumeCondition, words: dict[str, str]) -> dict[str, Any]:
     state = "away" if volume.fault else "full" if volume.full else "usable"
-    checked = _moment(volume.checked_at) if volume.checked_at is not None else "–"
+    checked = _moment(volume.checked_at) if volume.checked_at is not None and volume.files else "–"
     return {
         "name": volume.name, "tier": words[volume.tier], "state": words[state], "ill": state != "usable", "why": volume.fault,
         "files": volume.files, "bytes": _size(volume.bytes), "bad": volume.bad, "checked": checked,

@@ -71,9 +71,9 @@ PAGE = """<!doctype html>
 <th class="n">{{ w.bad }}</th><th>{{ w.checked }}</th></tr></thead>
 <tbody>
 {% for volume in volumes %}
-<tr data-volume="{{ volume.name }}"><td>{{ volume.name }}</td><td>{{ volume.tier }}</td>
-<td class="w{% if volume.ill %} bad{% endif %}">{{ volume.state }}{% if volume.why %}<br><span class="action" lang="en">{{ volume.why }}</span>{% endif %}</td>
-<td class="n">{{ volume.files }}</td><td class="n">{{ volume.bytes }}</td><td class="n{% if volume.bad %} bad{% endif %}">{{ volume.bad }}</td>
+<tr data-volume="{{ volume.name }}"><td class="t">{{ volume.name }}</td><td class="t">{{ volume.tier }}</td>
+<td class="w"><span{% if volume.ill %} class="bad"{% endif %}>{{ volume.state }}</span>{% if volume.why %}<br><span class="action" lang="en">{{ volume.why }}</span>{% endif %}</td>
+<td class="n">{{ volume.files }}</td><td class="n t">{{ volume.bytes }}</td><td class="n{% if volume.bad %} bad{% endif %}">{{ volume.bad }}</td>
 <td class="t">{{ volume.checked }}</td></tr>
 {% endfor %}
 </tbody></table></div>

@@ -130,9 +130,11 @@ def test_a_bucket_that_is_not_there_or_refuses_is_a_fault_in_words(bucket: Objec
     [
         ("s3://key:secret@images", "keys do not belong"), ("ftp://x/y", "not a kind of volume"), ("s3://images?endpiont=x", "unknown parameter"),
         ("file://relative/path", "absolute"), ("s3:///x", "name of the bucket"), ("/just/a/path", "not a kind of volume"),
+        ("s3://images?endpoint=http://127.0.0.1:1", "keys are missing"),
     ],
 )  # fmt: skip
-def test_a_url_with_a_fault_says_which(url: str, words: str) -> None:
+def test_a_url_with_a_fault_says_which(url: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     with pytest.raises(ValueError, match=words):
         open_volume("v", url, None)
 
