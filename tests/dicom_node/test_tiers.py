@@ -284,13 +284,14 @@ def test_a_deleted_study_is_gone_everywhere_and_stays_gone_until_it_is_sent_agai
     assert [frame(node, ds).content for ds in images] == [ds.PixelData for ds in images]
 
 
-def test_killed_while_it_moves_loses_nothing(tiers: Tiers) -> None:
-    """SIGKILL of the index process at random moments, five times."""
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.long)])
+def test_killed_while_it_moves_loses_nothing(tiers: Tiers, kills: int) -> None:
+    """SIGKILL of the index process at random moments."""
     node = tiers.node
     tiers.write(MOVE)
     chance = random.Random(7)
     studies = []
-    for _ in range(5):
+    for _ in range(kills):
         studies.append(send(node, 8)[0])
         time.sleep(chance.random() * 0.3)
         node.child("index").kill()
@@ -298,7 +299,7 @@ def test_killed_while_it_moves_loses_nothing(tiers: Tiers) -> None:
         for digest in digests(node, studies[-1]):
             assert whole(tiers.online(digest)) or whole(tiers.on_nas(digest)), digest
     every = [digest for study in studies for digest in digests(node, study)]
-    assert len(every) == 40
+    assert len(every) == 8 * kills
     node.wait_for(lambda: all(whole(tiers.on_nas(d)) and not tiers.online(d).exists() for d in every), 60)
     assert list((tiers.nas / "incoming").iterdir()) == []
 
