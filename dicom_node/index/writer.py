@@ -36,6 +36,7 @@ class IndexWriter:
         self.cursor = database.journal_cursor()
         self.headers = int(database.rows("SELECT headers FROM cursor")[0]["headers"])
         """Arrival number up to which the header JSON is written."""
+        self._unwritten = True  # there may be instances beyond it
 
     def step(self) -> int:
         """Index the next entries; returns how many there were."""
@@ -78,7 +79,7 @@ class IndexWriter:
         if count < len(entries):
             end = entries[count][0]
         self._commit(batch, end)
-        self.cursor = end
+        self.cursor, self._unwritten = end, True
         return count
 
     def replace_quarantined(self, arrival: int, entry: Entry, row: dict[str, Any]) -> None:
@@ -145,12 +146,15 @@ class IndexWriter:
 
     def render(self) -> int:
         """Write the header JSON of the next instances that have none; returns how many were looked at."""
+        if not self._unwritten:
+            return 0
         rows = self.database.rows(
             "SELECT arrival, digest FROM instance WHERE arrival > ? ORDER BY arrival LIMIT ?", [self.headers, HEADERS_AT_ONCE]
         )
         if rows:
             self._render(rows, rows[-1]["arrival"])
             self.headers = rows[-1]["arrival"]
+        self._unwritten = bool(rows)
         return len(rows)
 
     def _render(self, rows: list[dict[str, Any]], end: int) -> None:
