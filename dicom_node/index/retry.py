@@ -6,7 +6,6 @@ when no later decision would have been another one; else only a rebuild (`python
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 from dicom_node import logs
@@ -18,6 +17,7 @@ from dicom_node.index.database import Database
 from dicom_node.index.dataset import UnparsableError
 from dicom_node.index.rejection import note_of
 from dicom_node.index.writer import IndexWriter
+from dicom_node.storage.recall import AwayError
 
 log = logs.get(__name__)
 Outcome = Literal["indexed", "unknown", "unreadable", "decided", "entangled"]
@@ -33,7 +33,7 @@ def retry(writer: IndexWriter, feed: Feed, archive: Archive, arrival: int) -> tu
     if found[0]["reason"] != "unparsable":
         return "decided", str(found[0]["reason"])
     entry = entries[0][1]
-    row, why = _read(archive.path(entry.digest), entry, arrival)
+    row, why = _read(archive, entry, arrival)
     if row is None:
         return "unreadable", why
     feed.retry(arrival)  # before the index knows it; after a rebuild that places it, its feed rows are written as well
@@ -44,10 +44,11 @@ def retry(writer: IndexWriter, feed: Feed, archive: Archive, arrival: int) -> tu
     return "indexed", ""
 
 
-def _read(path: Path, entry: Entry, arrival: int) -> tuple[dict[str, Any] | None, str]:
+def _read(archive: Archive, entry: Entry, arrival: int) -> tuple[dict[str, Any] | None, str]:
     try:
-        return header.parse(path, entry, arrival), ""
-    except UnparsableError as error:
+        with archive.borrowed(entry.digest) as path:
+            return header.parse(path, entry, arrival), ""
+    except (UnparsableError, AwayError) as error:
         return None, str(error)
 
 
