@@ -129,4 +129,5 @@ CREATE += [
     f"CREATE TABLE IF NOT EXISTS study AS SELECT * FROM ({STUDY_SELECT.format('false')}) WHERE false",  # noqa: S608
     f"CREATE TABLE IF NOT EXISTS series AS SELECT * FROM ({SERIES_SELECT.format('false')}) WHERE false",  # noqa: S608
 ]
+CREATE += ["CREATE INDEX IF NOT EXISTS study_study ON study (study_uid)", "CREATE INDEX IF NOT EXISTS series_study ON series (study_uid)"]
 TABLES = ("instance", "study", "series", "quarantine", "conflict", "rejection", "visibility")
