@@ -40,6 +40,18 @@ class Copy:
     checked_at: float
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Change the journal's mode; both processes may do it at the same moment of a first start, and SQLite does not wait for that."""
+    for _ in range(100):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise sqlite3.OperationalError("copies.sqlite is locked")
+
+
 class Copies:
     """The file; any thread of any process of the node may use it."""
 
@@ -53,7 +65,7 @@ class Copies:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._local.connection = connection
         return connection

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol
@@ -22,7 +23,7 @@ from dicom_node.feed import Event, Feed
 from dicom_node.index.database import Database, among
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.plan import Rule, StoragePlan, Subject
+from dicom_node.storage.plan import Conditions, Rule, StoragePlan, Subject
 from dicom_node.storage.scrub import Scrubber
 from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, Volume, VolumeError
 
@@ -114,6 +115,7 @@ class Keeper:
                 if self._stop.is_set():
                     return
                 self._keep(subject, reports, plan, volumes)
+            self._keep_quarantine(plan, volumes)
         self._watch_recalled()
         self._follower.deletion.sweep()
         self.progress.passes += 1
@@ -153,9 +155,24 @@ class Keeper:
         return "OFFLINE" if volume in self.progress.faults or volume not in self.plans.current()[1] else "NEARLINE"
 
     def _subjects(self) -> list[dict[str, object]]:
+        """Every study, those of which nothing is shown too."""
         return self._database.rows(
-            "SELECT study_uid, institution, modality, last_at, last_arrival, instances FROM study ORDER BY first_arrival"
+            "SELECT study_uid, institution, modality, last_at, last_arrival, instances FROM study UNION ALL "
+            "SELECT study_uid, min(institution), arg_min(modality, arrival), max(received_at), max(arrival), count(*) FROM instance "
+            "WHERE NOT visible AND study_uid NOT IN (SELECT study_uid FROM study) GROUP BY study_uid"
         )
+
+    def _keep_quarantine(self, plan: StoragePlan, volumes: dict[str, Volume]) -> None:
+        """Files that are not indexed are copied by the rules that ask nothing of a study; they are never moved or deleted."""
+        rules = [rule for rule in plan.rule if rule.copy_to is not None and rule.when == Conditions()]
+        rows = self._database.rows("SELECT DISTINCT digest FROM quarantine ORDER BY digest") if rules else []
+        files = []
+        for row in rows:
+            with suppress(OSError):  # one that is gone has its own fault
+                files.append(_File(row["digest"], self._archive.size(row["digest"])))
+        for rule in rules:
+            if files and not self._copy(files, volumes[str(rule.copy_to)]):
+                self.progress.waiting += 1
 
     def _read_openings(self) -> None:
         """When each study was opened last."""

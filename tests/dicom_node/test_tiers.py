@@ -175,6 +175,22 @@ def test_a_volume_that_is_away_stops_nothing_and_is_used_again_when_it_is_back(t
     node.wait_for(lambda: 'data-fault="volume"' not in operated(node, "/status"))
 
 
+def test_files_in_quarantine_and_hidden_copies_are_backed_up_too(tiers: Tiers) -> None:
+    """Another hospital's image under a known study, and other bytes under a known instance: kept, not shown, and copied."""
+    node = tiers.node
+    study, images = send(node)
+    for aet, ds in (
+        ("CT_B", image(study)),
+        ("CT_A", image(study, images[0].SeriesInstanceUID, SOPInstanceUID=images[0].SOPInstanceUID, KVP=99)),
+    ):
+        sender = Sender(node.dicom_port, aet, "HUB", CT)
+        sender.store(str(ds.SOPInstanceUID), encoded(ds))
+        sender.close()
+    tiers.write(COPY)
+    every = node.wait_for(lambda: len(found := list((node.data / "files").glob("??/*.dcm"))) == 5 and found)
+    node.wait_for(lambda: all(whole(tiers.on_nas(path.stem)) for path in every))
+
+
 @pytest.mark.clause("S-4")
 def test_an_object_store_is_pulled_away_in_mid_work(tiers: Tiers, bucket: ObjectStore, tmp_path: Path) -> None:
     node = tiers.node
