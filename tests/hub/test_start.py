@@ -101,11 +101,17 @@ def test_no_process_holds_another_ones_secret(hub: RunningHub) -> None:
     tree = [psutil.Process(hub.process.pid), *psutil.Process(hub.process.pid).children(recursive=True)]
     assert len(tree) > len(PROGRAMS)
     proxy = hub.pids()["proxy"]
+    looked_at = 0
     for process in tree:
-        open_text = Path(f"/proc/{process.pid}/environ").read_bytes() + Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        try:
+            open_text = Path(f"/proc/{process.pid}/environ").read_bytes() + Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a short job, such as a report's print, has ended since
+        looked_at += 1
         for name, secret in (secrets | passwords).items():
             if not (name == "proxy-token" and process.pid == proxy):
-                assert secret not in open_text, f"{name} in {process.cmdline()[:4]}"
+                assert secret not in open_text, f"{name} in process {process.pid}"
+    assert looked_at >= len(PROGRAMS)
 
 
 @pytest.mark.clause("S-9")
