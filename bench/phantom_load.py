@@ -37,13 +37,16 @@ def _images(count: int, side: int, study: str, own: str, attributes: dict[str, s
     base.BitsAllocated = base.BitsStored = 16
     base.HighBit, base.PixelRepresentation = 15, 1
     base.PixelSpacing, base.ImageOrientationPatient = [0.7, 0.7], [1, 0, 0, 0, 1, 0]
-    base.PixelData = np.random.default_rng(1).integers(-1000, 1500, (side, side), dtype=np.int16).tobytes()
+    pixels = np.random.default_rng(1).integers(-1000, 1500, (side, side), dtype=np.int16)
+    base.PixelData = pixels.tobytes()
     base["PixelData"].VR = "OW"
     for keyword, value in attributes.items():
         setattr(base, keyword, value)
     for number in range(count):
         base.SOPInstanceUID, base.InstanceNumber = generate_uid(), number + 1
         base.ImagePositionPatient = [0, 0, float(number)]
+        pixels[0, 0] = number  # no two images are alike
+        base.PixelData = pixels.tobytes()
         yield str(base.SOPInstanceUID), encode(base)
 
 

@@ -84,7 +84,7 @@ def measure() -> Iterator[Result]:
         for _ in range(CLIENTS):
             load = series(SLICES, SIDE)
             send(load.images, ours.port, CALLING, ours.called)
-            opened.append((load.study, load.series, hashlib.sha256(load.images[0][1][-PIXELS:]).hexdigest()))
+            opened.append((load.study, load.series, hashlib.sha256(load.images[SLICES // 2][1][-PIXELS:]).hexdigest()))
             seconds_until_found(ours, load)
         ours.rest()
 
