@@ -6,15 +6,19 @@ what was checked or found damaged there: a file that is in it counts as whole un
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dicom_node import logs
+
+log = logs.get(__name__)
 State = Literal["whole", "damaged", "missing"]
 _CREATE = """
 CREATE TABLE IF NOT EXISTS copy (digest TEXT NOT NULL, volume TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL,
@@ -31,13 +35,36 @@ BAD_AGAIN = 3600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What is known of one copy."""
+    """What is known of one copy. `checked_at` 0: it was found by name and size only, and never read."""
 
     digest: str
     volume: str
     size: int
     state: State
     checked_at: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether it was read whole: only such a copy may stand for another one."""
+        return self.state == "whole" and self.checked_at > 0
+
+
+def _put_aside_when_damaged(path: Path) -> None:
+    """A table that is no database must not keep the node from receiving: it can be made again. Processes take turns."""
+    with path.with_name(path.name + ".lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not path.exists():
+            return
+        try:
+            with closing(sqlite3.connect(path, timeout=30)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            return  # busy, or no room: nothing is wrong with what it says
+        except sqlite3.DatabaseError as error:
+            log.error("copies.damaged", reason=str(error), action="put aside; run `volumes rescan` when the node may be stopped")  # noqa: TRY400
+            for left in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                if left.exists():
+                    left.replace(left.with_name(left.name + ".aside"))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -59,6 +86,7 @@ class Copies:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._local = threading.local()
+        _put_aside_when_damaged(path)
         self._connection().executescript(_CREATE)
 
     def _connection(self) -> sqlite3.Connection:

@@ -93,16 +93,14 @@ class Deletion:
             return True
         gone = True
         volumes = self._plans.current()[1]
-        for copy in self._copies.of(stone.digest):
-            if copy.volume not in volumes:
-                continue
+        for name, volume in volumes.items():  # all of them: a copy cut off before its row was written must go as well
             try:
-                volumes[copy.volume].delete(stone.digest)
+                volume.delete(stone.digest)
             except VolumeError as error:
-                log.warning("copy.undeleted", volume=copy.volume, digest=stone.digest, reason=str(error))
+                log.warning("copy.undeleted", volume=name, digest=stone.digest, reason=str(error))
                 gone = False
                 continue
-            self._copies.drop(stone.digest, copy.volume)
+            self._copies.drop(stone.digest, name)
         self._archive.set_aside(stone.digest)
         self._copies.drop(stone.digest, ONLINE)
         return gone

@@ -21,11 +21,12 @@ from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive, sync_folder
 from dicom_node.feed import Event, Feed
 from dicom_node.index.database import Database, among
+from dicom_node.storage.copies import Copy
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import Conditions, Rule, StoragePlan, Subject
 from dicom_node.storage.scrub import Scrubber
-from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, Volume, VolumeError
+from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, SourceError, Volume, VolumeError
 
 log = logs.get(__name__)
 Availability = Literal["ONLINE", "NEARLINE", "OFFLINE"]
@@ -225,7 +226,7 @@ class Keeper:
     def _copy(self, files: list[_File], volume: Volume) -> bool:
         """Whether every file has a copy on `volume` that was read back whole."""
         known = self.copies.among([file.digest for file in files])
-        missing = [file for file in files if not any(c.volume == volume.name and c.state == "whole" for c in known.get(file.digest, []))]
+        missing = [file for file in files if not any(c.volume == volume.name and c.proven for c in known.get(file.digest, []))]
         if missing and time.monotonic() < self._again.get(volume.name, (0.0, 0.0))[0]:
             return False
         for file in missing:
@@ -233,6 +234,10 @@ class Keeper:
                 return False
             try:
                 self._copy_one(file, volume)
+            except SourceError as error:
+                log.error("copy.source_damaged", digest=file.digest, reason=str(error))  # noqa: TRY400
+                self.scrubber.suspect(file.digest)
+                return False
             except DamagedError as error:
                 log.error("copy.unwritten", digest=file.digest, volume=volume.name, reason=str(error))  # noqa: TRY400
                 return False
@@ -248,14 +253,16 @@ class Keeper:
         return True
 
     def _copy_one(self, file: _File, volume: Volume) -> None:
-        """Write, read back, then say so."""
+        """Write, read back, then say so. A copy that is there already is read and never written over while it is whole."""
+        with suppress(NoCopyError, DamagedError):
+            self.copies.record([(file.digest, volume.name, volume.verify(file.digest), "whole")])
+            return
         with self._archive.borrowed(file.digest) as source:
             volume.write(file.digest, source)
         try:
             size = volume.verify(file.digest)
         except (DamagedError, NoCopyError):
-            volume.delete(file.digest)  # the source may be what is damaged: the scrub finds it
-            self.scrubber.suspect(file.digest)
+            volume.delete(file.digest)
             raise
         self.copies.record([(file.digest, volume.name, size, "whole")])
         self.progress.copied[volume.name] = self.progress.copied.get(volume.name, 0) + 1
@@ -287,8 +294,7 @@ class Keeper:
                 fresh = time.time() - place.stat().st_ctime < self.plans.current()[0].settled_minutes * 60
             except FileNotFoundError:
                 continue
-            whole = sum(copy.state == "whole" for copy in known.get(file.digest, []) if copy.volume in self.plans.current()[1])
-            if fresh or whole < rule.copies or self._shared(file.digest, study):
+            if fresh or self._shared(file.digest, study) or self._proven_now(file, known.get(file.digest, [])) < rule.copies:
                 settled = False
             else:
                 going.append(file)
@@ -304,6 +310,26 @@ class Keeper:
             self._feed.append([Event(f"moved:{study}:{rule.move_to}:{at}", "copy.moved", institution, study, data=data)])
             log.info("study.moved", study_uid=study, volume=rule.move_to, files=len(going))
         return settled
+
+    def _proven_now(self, file: _File, known: list[Copy]) -> int:
+        """On how many volumes a copy that was read whole is there at this moment: a table of yesterday gives no file away."""
+        volumes, found = self.plans.current()[1], 0
+        for copy in known:
+            if not copy.proven or copy.volume not in volumes:
+                continue
+            if time.monotonic() < self._again.get(copy.volume, (0.0, 0.0))[0]:
+                continue
+            try:
+                found += volumes[copy.volume].size(file.digest) == file.size
+            except NoCopyError:
+                log.error("copy.not_whole", digest=file.digest, volume=copy.volume, state="missing")  # noqa: TRY400 - no trace is needed
+                self.copies.record([(file.digest, copy.volume, copy.size, "missing")])
+            except VolumeError as error:
+                self._fault(volumes[copy.volume], error)
+            else:
+                self._again.pop(copy.volume, None)
+                self.progress.faults.pop(copy.volume, None)
+        return found
 
     def _shared(self, digest: str, study: str) -> bool:
         """Whether the same bytes belong to something else too, which may not be moved."""

@@ -44,6 +44,10 @@ class DamagedError(VolumeError):
     """The copy is there, but its bytes are not those its name promises."""
 
 
+class SourceError(OSError):
+    """The file to be copied has not the bytes its name promises: the volume is not at fault, and was not changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Keys of an object store."""
@@ -64,7 +68,10 @@ class Volume(ABC):
 
     @abstractmethod
     def write(self, digest: str, source: Path) -> None:
-        """Make a copy of `source` under `digest`, whole or not at all, and last. VolumeError."""
+        """Make a copy of `source` under `digest`, whole or not at all, and last. VolumeError.
+
+        SourceError: the source is not whole; what the volume had under the digest is as it was.
+        """
 
     @abstractmethod
     def size(self, digest: str) -> int:
@@ -169,16 +176,24 @@ class FolderVolume(Volume):
         """As above: synced under another name, then renamed, and its folder synced."""
         temporary = self._present() / "incoming" / f"{digest}.{os.getpid()}-{next(_names)}"
         try:
+            found = hashlib.sha256()
             with source.open("rb") as read, temporary.open("xb") as written:
-                shutil.copyfileobj(read, written, CHUNK)
+                while piece := read.read(CHUNK):
+                    found.update(piece)
+                    written.write(piece)
                 written.flush()
                 os.fsync(written.fileno())
+            if found.hexdigest() != digest:  # before the name: a whole copy may stand there already
+                raise SourceError(f"the file of {digest[:12]} is damaged, and was not copied")  # noqa: TRY301
             folder = self.root / digest[:2]
             if not folder.is_dir():
                 folder.mkdir(exist_ok=True)
                 sync_folder(self.root)
             temporary.replace(folder / f"{digest}.dcm")
             sync_folder(folder)
+        except SourceError:
+            temporary.unlink(missing_ok=True)
+            raise
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise VolumeError(f"volume {name_of(self)}: {error.strerror}") from error
@@ -233,9 +248,19 @@ class ObjectVolume(Volume):
 
     def _error(self, error: Exception, digest: str = "") -> VolumeError:
         if isinstance(error, NotFoundError | FileNotFoundError):
+            if not self._bucket_is_there():
+                return VolumeError(f"volume {self.name}: the bucket is not there")
             return NoCopyError(f"no copy of {digest[:12]} on {self.name}")
         words = str(error).strip().splitlines()
         return VolumeError(f"volume {self.name}: {words[0][:200] if words else type(error).__name__}")
+
+    def _bucket_is_there(self) -> bool:
+        """Asked when an object is not found: a bucket that is gone, or misspelt, has lost nothing."""
+        try:
+            next(iter(obstore.list(self._store, prefix=self._prefix or None, chunk_size=1)), None)
+        except (BaseError, OSError, ValueError):
+            return False
+        return True
 
     def pieces(self, digest: str) -> Iterator[bytes]:
         """As above."""
@@ -247,6 +272,9 @@ class ObjectVolume(Volume):
 
     def write(self, digest: str, source: Path) -> None:
         """As above: the store itself makes an object visible only when it is whole."""
+        with source.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise SourceError(f"the file of {digest[:12]} is damaged, and was not copied")
         try:
             obstore.put(self._store, self._key(digest), source)
         except (BaseError, OSError, ValueError) as error:
