@@ -68,7 +68,7 @@ def _dictionary(tag: int) -> str:
 class Elements:
     """One data set: tag → value representation and place. Little endian, explicit or implicit."""
 
-    __slots__ = ("_data", "_decode", "_entries", "_explicit", "_signed", "end", "transfer_syntax")
+    __slots__ = ("_data", "_decode", "_entries", "_explicit", "_signed", "end")
 
     def __init__(self, data: bytes | mmap, start: int, stop: int, *, explicit: bool, depth: int = 0) -> None:
         """Walk the elements from `start` to `stop`, at the top level as far as the pixels; UnusualError when they are not plain."""
@@ -76,7 +76,6 @@ class Elements:
         self._entries: dict[int, tuple[bytes | None, int, int]] = {}
         self._decode: Callable[[bytes], str] | None = None
         self._signed = False
-        self.transfer_syntax = ""
         self.end = self._walk(start, stop, depth)
 
     def _walk(self, at: int, stop: int, depth: int) -> int:

@@ -65,17 +65,24 @@ class Register:
         self._database = database
         self._index = database.writer.cursor()
         self._stamp = time.time_ns()  # grows with each change, also over restarts
-        path = database.path.with_name(NAME)
+        self._path = database.path.with_name(NAME)
         try:
-            self._file, found = self._open(path)
+            self._file, found = self._open(self._path)
         except sqlite3.DatabaseError as error:
-            log.warning("register.renewed", reason=str(error))
-            for name in (NAME, NAME + "-wal", NAME + "-shm"):
-                path.with_name(name).unlink(missing_ok=True)
-            self._file, found = self._open(path)
+            self._renew(error)
+            return
         self._journal = database.journal_cursor()
         if found != (self._journal, schema.VERSION):
             self._fill()
+
+    def _renew(self, error: sqlite3.DatabaseError) -> None:
+        """Make the file anew; readers notice that it is another one."""
+        log.error("register.renewed", reason=str(error))
+        for name in (NAME, NAME + "-wal", NAME + "-shm"):
+            self._path.with_name(name).unlink(missing_ok=True)
+        self._file, _ = self._open(self._path)
+        self._journal = self._database.journal_cursor()
+        self._fill()
 
     @staticmethod
     def _open(path: Path) -> tuple[sqlite3.Connection, object]:
@@ -111,8 +118,17 @@ class Register:
     def catch_up(self, journal: int) -> None:
         """Copy the studies that were changed, as the index has them now at this arrival; those that it no longer has disappear.
 
-        What fails is copied the next time.
+        What fails is copied the next time; a damaged file is made anew: a mere copy must not hold up the feed.
         """
+        try:
+            self._catch_up(journal)
+        except sqlite3.OperationalError:
+            raise  # locked, or no room on the disk
+        except sqlite3.DatabaseError as error:
+            self._file.close()
+            self._renew(error)
+
+    def _catch_up(self, journal: int) -> None:
         uids = sorted(self._database.uncopied)
         if not uids and journal == self._journal:
             return

@@ -13,12 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dicom_node import logs
 from dicom_node.index import schema
 from dicom_node.index.register import COLUMNS, connect
 from dicom_node.query.keys import BY_KEYWORD, Key
 from dicom_node.query.matching import day_range, loose_name, wildcard
 from dicom_node.query.search import Scope
 
+log = logs.get(__name__)
 Found = tuple[str, list[Any]]
 _GROUPS = ("plain_alphabetic", "plain_ideographic", "plain_phonetic")
 _LOOSE = ("loose_alphabetic", "loose_ideographic", "loose_pinyin")
@@ -56,7 +58,8 @@ class Registered:
         try:
             connection = self._connection()
             return None if connection is None else connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error:  # being made, damaged or gone: the index knows
+        except sqlite3.Error as error:  # being made, damaged or gone: the index knows
+            log.warning("register.unread", reason=str(error))
             if (found := self._own.__dict__.pop("found", None)) is not None:
                 found[1].close()
             return None

@@ -47,12 +47,9 @@ class Deleter(Protocol):
 class Progress:
     """What the status page and the metrics tell of the keeper."""
 
-    copied: dict[str, int] = field(default_factory=dict)  # by volume, since the start
     faults: dict[str, str] = field(default_factory=dict)  # volume → why it cannot be used now
     full: set[str] = field(default_factory=set)
     waiting: int = 0  # studies that want something which cannot be done now
-    passes: int = 0
-    at: str = ""  # end of the last pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +116,6 @@ class Keeper:
             self._keep_quarantine(plan, volumes)
         self._watch_recalled()
         self._follower.deletion.sweep()
-        self.progress.passes += 1
-        self.progress.at = datetime.now(UTC).isoformat(timespec="seconds")
 
     def _prepare(self, plan: StoragePlan, volumes: dict[str, Volume]) -> None:
         """Make the folder of a volume that is named for the first time; afterwards one without its mark is away, not new."""
@@ -265,7 +260,6 @@ class Keeper:
             volume.delete(file.digest)
             raise
         self.copies.record([(file.digest, volume.name, size, "whole")])
-        self.progress.copied[volume.name] = self.progress.copied.get(volume.name, 0) + 1
 
     def _is_full(self, volume: Volume, size: int) -> bool:
         plan = next(known for known in self.plans.current()[0].volume if known.name == volume.name)
@@ -287,6 +281,7 @@ class Keeper:
     def _release(self, study: str, institution: str, files: list[_File], rule: Rule) -> bool:
         """Let the online files go that have enough copies; whether all of them are gone."""
         known = self.copies.among([file.digest for file in files])
+        shared = self._shared([file.digest for file in files], study)
         going, settled = [], True
         for file in files:
             place = self._archive.place(file.digest)
@@ -294,7 +289,7 @@ class Keeper:
                 fresh = time.time() - place.stat().st_ctime < self.plans.current()[0].settled_minutes * 60
             except FileNotFoundError:
                 continue
-            if fresh or self._shared(file.digest, study) or self._proven_now(file, known.get(file.digest, [])) < rule.copies:
+            if fresh or file.digest in shared or self._proven_now(file, known.get(file.digest, [])) < rule.copies:
                 settled = False
             else:
                 going.append(file)
@@ -331,12 +326,14 @@ class Keeper:
                 self.progress.faults.pop(copy.volume, None)
         return found
 
-    def _shared(self, digest: str, study: str) -> bool:
-        """Whether the same bytes belong to something else too, which may not be moved."""
-        return bool(
-            self._database.rows("SELECT 1 FROM instance WHERE digest = ? AND study_uid <> ? LIMIT 1", [digest, study])
-            or self._database.rows("SELECT 1 FROM quarantine WHERE digest = ? LIMIT 1", [digest])
+    def _shared(self, digests: list[str], study: str) -> set[str]:
+        """Those whose bytes belong to something else too, which may not be moved."""
+        named = among("digest", digests)
+        rows = self._database.rows(
+            f"SELECT digest FROM instance WHERE study_uid <> ? AND {named} UNION SELECT digest FROM quarantine WHERE {named}",  # noqa: S608
+            [study, *digests, *digests],
         )
+        return {row["digest"] for row in rows}
 
     def _watch_recalled(self) -> None:
         """Studies of which files came back: online when all did; the rules may send them away again."""

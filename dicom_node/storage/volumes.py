@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -91,20 +91,17 @@ class Volume(ABC):
 
     def fetch(self, digest: str, target: BinaryIO) -> int:
         """Write the copy into `target`, its bytes checked; returns how many. DamagedError, NoCopyError, VolumeError; OSError of `target`."""
-        found, count = hashlib.sha256(), 0
-        for piece in self.pieces(digest):
-            found.update(piece)
-            target.write(piece)
-            count += len(piece)
-        if found.hexdigest() != digest:
-            raise DamagedError(f"copy of {digest[:12]} on {self.name} is damaged")
-        return count
+        return self._read(digest, target.write)
 
     def verify(self, digest: str) -> int:
         """Read the whole copy; returns its bytes. DamagedError, NoCopyError, VolumeError."""
+        return self._read(digest, len)
+
+    def _read(self, digest: str, take: Callable[[bytes], object]) -> int:
         found, count = hashlib.sha256(), 0
         for piece in self.pieces(digest):
             found.update(piece)
+            take(piece)
             count += len(piece)
         if found.hexdigest() != digest:
             raise DamagedError(f"copy of {digest[:12]} on {self.name} is damaged")

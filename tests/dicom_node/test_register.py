@@ -193,3 +193,22 @@ def test_a_copy_that_fails_is_made_the_next_time(tmp_path: Path) -> None:
     register.catch_up(10)
     assert len(registered.find({}, Scope(None), limit=9) or []) == 1
     database.close()
+
+
+def test_a_register_that_rots_while_it_is_open_does_not_hold_up_what_comes_after_it(tmp_path: Path) -> None:
+    """The feed is written behind it: a damaged copy is made anew, with everything that the index has."""
+    database = Database(tmp_path / "index.duckdb")
+    register, registered = Register(database), Registered(tmp_path / NAME)
+    put(database, [instance(number) for number in range(1, 400)])
+    register.catch_up(3990)
+    register._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    register._file.execute("PRAGMA cache_size = 0")
+    size = (tmp_path / NAME).stat().st_size
+    with (tmp_path / NAME).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xee" * (size - 4096))
+    put(database, [instance(400)])
+    register.catch_up(4000)
+    assert len(registered.find({}, Scope(None), limit=1000) or []) == 400
+    assert [number for number, _ in registered.find({"StudyInstanceUID": "1.2.400"}, Scope(None), limit=9) or []] == [4000]
+    database.close()
