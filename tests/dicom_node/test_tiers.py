@@ -191,6 +191,21 @@ def test_files_in_quarantine_and_hidden_copies_are_backed_up_too(tiers: Tiers) -
     node.wait_for(lambda: all(whole(tiers.on_nas(path.stem)) for path in every))
 
 
+def test_a_file_that_something_else_has_too_is_not_moved(tiers: Tiers) -> None:
+    """Another hospital sends the same bytes: they wait in quarantine, and are the same file."""
+    node = tiers.node
+    study, images = send(node)
+    sender = Sender(node.dicom_port, "CT_B", "HUB", CT)
+    sender.store(str(images[0].SOPInstanceUID), encoded(images[0]))
+    sender.close()
+    node.wait_for(lambda: "node_quarantine{" in operated(node, "/metrics"))
+    tiers.write(MOVE)
+    node.wait_for(lambda: any(row["kind"] == "copy.moved" for row in node.feed()))
+    left = [digest for digest in digests(node, study) if tiers.online(digest).exists()]
+    assert len(left) == 1
+    assert images[0].SOPInstanceUID.encode() in tiers.online(left[0]).read_bytes()
+
+
 @pytest.mark.clause("S-4")
 def test_an_object_store_is_pulled_away_in_mid_work(tiers: Tiers, bucket: ObjectStore, tmp_path: Path) -> None:
     node = tiers.node
