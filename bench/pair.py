@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from dicom_node.receive.counters import PERIOD
 from dicom_node.web.tickets import make_ticket
 from tests.conftest import take_free_port
 
@@ -44,9 +45,10 @@ class Server:
     def rest(self) -> None:
         """Wait until it has done what it does when nothing arrives: its work belongs to its own turn, and into its own CPU time."""
         deadline = time.monotonic() + 120
+        time.sleep(2 * PERIOD if self.metrics else 0)  # what its receive process has published is not older than its last image
         while self.metrics and time.monotonic() < deadline:
             text = httpx.get(self.metrics, headers=self.headers, timeout=30).raise_for_status().text
-            if "\nnode_headers_waiting 0\n" in text:
+            if "\nnode_headers_waiting 0\n" in text and "\nnode_stock_missing 0\n" in text:
                 return
             time.sleep(0.2)
 

@@ -46,6 +46,9 @@ class Settings(BaseModel):
     network_timeout: float = Field(60.0, gt=0, description="seconds of silence before an association is ended")
     maximum_associations: int = Field(300, ge=1, description="open associations; one more is rejected (transient, local limit exceeded)")
     stop_timeout: float = Field(10.0, gt=0, le=12, description="seconds that instances in transfer get to arrive when the node is stopped")
+    stock_megabytes: int = Field(
+        1024, ge=0, description="disk space for files prepared for bursts of images, at most a hundredth of the disk; 0: none"
+    )
     disk_free_percent: float = Field(10.0, ge=0, le=100, description="less free space than this is a fault on the status page")
     store_body_bytes: int = Field(8 << 30, ge=1 << 10, description="largest body of one STOW-RS request; beyond it 413")
     store_part_bytes: int = Field(4 << 30, ge=1 << 10, description="largest object of one STOW-RS request; beyond it 413")

@@ -1,7 +1,7 @@
 """Files of the archive, named by the sha256 of their own bytes (`sha256sum` proves them); never by a UID.
 
-A file is written under a temporary name, synced, linked under its digest without replacing anything, and its folder
-is synced. Two senders of the same bytes therefore share one file, and nobody can overwrite another's image.
+A file is written under a temporary name, linked under its digest without replacing anything, and synced with that name.
+Two senders of the same bytes therefore share one file, and nobody can overwrite another's image.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import itertools
 import os
 import re
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicom_node.archive.filesystem import syncs_names
+
 if TYPE_CHECKING:
+    from dicom_node.archive.stock import Stock
     from dicom_node.storage.recall import Recall
 
 # Frozen for ever: they are part of every file's digest, and the same data set must make the same file in every release.
@@ -61,13 +65,33 @@ def file_head(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
 
 
 class Archive:
-    """The folder of files; `recall` brings back what is not in it any more."""
+    """The folder of files; `recall` brings back what is not in it any more, `stock` has files prepared for new ones."""
 
-    def __init__(self, root: Path, recall: Recall | None = None) -> None:
-        self.root, self._recall = root, recall
+    def __init__(self, root: Path, recall: Recall | None = None, stock: Stock | None = None) -> None:
+        self.root, self._recall, self.stock = root, recall, stock
         self._incoming = root / "incoming"
         self._names = itertools.count()
         self._folders: set[str] = set()
+        self._keeping: set[str] = set()
+        self._kept = threading.Condition()
+
+    @cached_property
+    def syncs_names(self) -> bool:
+        """Whether a synced file keeps its names here."""
+        return syncs_names(self.root)
+
+    @contextmanager
+    def keeping(self, digest: str) -> Iterator[None]:
+        """One thread at a time makes a file of `digest` last: until then it has its name, but may lose it again."""
+        with self._kept:
+            self._kept.wait_for(lambda: digest not in self._keeping)
+            self._keeping.add(digest)
+        try:
+            yield
+        finally:
+            with self._kept:
+                self._keeping.discard(digest)
+                self._kept.notify_all()
 
     def place(self, digest: str) -> Path:
         """Where the file of `digest` is when it is online."""
@@ -141,16 +165,14 @@ class Archive:
 
     def incoming(self, head: bytes, beginning: str = "") -> IncomingFile:
         """Begin a new file with `head` as its first bytes."""
-        temporary = self._incoming / f"{beginning}{os.getpid()}-{next(self._names)}"
-        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        return IncomingFile(self, temporary, fd, head)
+        return IncomingFile(self, self._incoming / f"{beginning}{os.getpid()}-{next(self._names)}", head)
 
     def adopt(self, name: str, head: bytes) -> IncomingFile:
         """Take over a file that the web process has written whole; OSError when it is not there or does not begin with `head`."""
         if not _HANDED.match(name):
             raise OSError("not the name of a handed file")
         temporary = self._incoming / name
-        file = IncomingFile(self, temporary, os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW), head)
+        file = IncomingFile(self, temporary, head, os.open(temporary, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
         try:
             file.read_back()
         except OSError:
@@ -172,16 +194,26 @@ class Archive:
 class IncomingFile:
     """One file while it is written: `write` any number of times, then `keep` or `discard`."""
 
-    def __init__(self, archive: Archive, temporary: Path, fd: int, head: bytes) -> None:
+    def __init__(self, archive: Archive, temporary: Path, head: bytes, fd: int = -1) -> None:
         self._archive, self._temporary, self.fd = archive, temporary, fd
         self._digest = hashlib.sha256(head)
         self._head: list[bytes | memoryview] = [head]
+        self._longer = False
         self.head_size = self.size = len(head)
         self.first = b""
         """The first bytes of the data set, for who must know at once what it is."""
 
-    def write(self, pieces: Sequence[bytes | memoryview]) -> None:
-        """Append `pieces` (at most 1,000 of them)."""
+    def _open(self, size: int | None) -> None:
+        """Open a prepared file when the `size` is known and there is one for it, else a new one."""
+        stock = self._archive.stock
+        fd = stock.take(size, self._temporary) if stock is not None else None
+        self._longer = fd is not None
+        self.fd = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600) if fd is None else fd
+
+    def write(self, pieces: Sequence[bytes | memoryview], *, whole: bool = False) -> None:
+        """Append `pieces` (at most 1,000 of them); `whole`: nothing follows."""
+        if self.fd < 0:
+            self._open(self.size + sum(map(len, pieces)) if whole else None)
         pending: list[bytes | memoryview] = [*self._head, *pieces]
         self._head = []
         for piece in pieces:
@@ -217,18 +249,29 @@ class IncomingFile:
             self.size += len(piece)
 
     def keep(self) -> str:
-        """Sync, link under the digest, sync the folder; returns the digest. OSError: nothing was kept."""
+        """Link under the digest and sync file and name; returns the digest. OSError: nothing was kept."""
         try:
             digest = self.digest
-            os.fsync(self.fd)
+            if self._longer:
+                os.ftruncate(self.fd, self.size)
             folder = self._archive.folder(digest)
             final = folder / f"{digest}.dcm"
-            try:
-                os.link(self._temporary, final)
-            except FileExistsError:
-                if not _intact(final, digest):
-                    self._temporary.replace(final)  # the copy on disk had rotted: the same bytes heal it
-            sync_folder(folder)
+            with self._archive.keeping(digest):
+                try:
+                    os.link(self._temporary, final)
+                except FileExistsError:
+                    os.fsync(self.fd)
+                    if not _intact(final, digest):
+                        self._temporary.replace(final)  # the copy on disk had rotted: the same bytes heal it
+                    sync_folder(folder)
+                    return digest
+                try:
+                    os.fsync(self.fd)
+                    if not self._archive.syncs_names:
+                        sync_folder(folder)
+                except OSError:
+                    final.unlink(missing_ok=True)  # it may read well from memory, and not be on the disk
+                    raise
             return digest
         finally:
             self.discard()

@@ -238,7 +238,7 @@ class FastDUL(DULServiceProvider):
 
         def flush() -> None:
             if pieces:
-                reception.write(pieces)
+                reception.write(pieces, whole=last)
                 pieces.clear()
 
         sock.enlarge()

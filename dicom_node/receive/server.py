@@ -16,6 +16,7 @@ from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAss
 from dicom_node import logs
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from dicom_node.archive.journal import JournalWriter
+from dicom_node.archive.stock import Stock
 from dicom_node.index.register import NAME
 from dicom_node.query import link
 from dicom_node.receive.association import NodeAssociation, install_clock
@@ -110,6 +111,8 @@ class Receiver:
         self.counters = Counters()
         archive = Storage(settings).archive()
         archive.prepare()
+        self.stock = archive.stock = Stock(archive.root / "stock", settings.stock_megabytes << 20)
+        self.stock.open()
         self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"), self.counters)
         self.quick_find = QuickFind(settings.data / "index" / NAME, settings.aet)
         self.commitments = Commitments(settings.data / "commitment.sqlite", settings.commitment_pause)
@@ -176,7 +179,7 @@ class Receiver:
                 for assoc in self._admitted:
                     if assoc.device is not None:
                         open_now[assoc.device.aet] = open_now.get(assoc.device.aet, 0) + 1
-            publish(self.run_folder, self.counters.snapshot() | {"pid": os.getpid(), "open": open_now})
+            publish(self.run_folder, self.counters.snapshot() | {"pid": os.getpid(), "open": open_now, "stock": self.stock.state()})
             time.sleep(PERIOD)
 
     def run(self) -> None:
@@ -192,6 +195,7 @@ class Receiver:
         if self.tls is not None:
             self._listen(self.settings.dicom_tls_port, self.tls)
         threading.Thread(target=self._publish, name="publish", daemon=True).start()
+        threading.Thread(target=self.stock.keep, name="stock", daemon=True).start()
         self.reporter.start()
         log.info("receive.ready", port=self.settings.dicom_port, tls_port=self.settings.dicom_tls_port, aet=self.settings.aet)
         self.stopping.wait()

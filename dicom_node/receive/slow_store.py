@@ -28,7 +28,7 @@ def on_store(event: Any) -> Any:
     )
     try:
         if request.DataSet is not None:
-            reception.write([request.DataSet.getvalue()])
+            reception.write([request.DataSet.getvalue()], whole=True)
         answer = reception.finish()
     finally:
         reception.discard()

@@ -99,11 +99,11 @@ class Reception:
         self._refused = Answer(c.OUT_OF_RESOURCES, "storage failed: " + (error.strerror or "error"))
         self.discard()
 
-    def write(self, pieces: Sequence[bytes | memoryview]) -> None:
-        """The next bytes of the data set; after a failure they are dropped."""
+    def write(self, pieces: Sequence[bytes | memoryview], *, whole: bool = False) -> None:
+        """The next bytes of the data set (`whole`: nothing follows them); after a failure they are dropped."""
         if self._file is not None:
             try:
-                self._file.write(pieces)
+                self._file.write(pieces, whole=whole)
             except OSError as error:
                 self._fail(error)
 

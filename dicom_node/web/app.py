@@ -17,6 +17,7 @@ from dicom_node.web.answers import HeadAsGet
 from dicom_node.web.context import Node
 from dicom_node.web.gate import PREFIX, WEB, Gate
 from dicom_node.web.problems import ProblemError, problem_response
+from dicom_node.web.quick_search import QuickSearch
 from dicom_node.web.tickets import Tickets
 
 log = logs.get(__name__)
@@ -29,6 +30,7 @@ def make_app(node: Node) -> FastAPI:
     gate = Gate(Tickets(node.settings.public_key_file, node.annotations))
     app = FastAPI(title="Images", version="1", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(gate.__call__)])
     app.state.node = node
+    app.add_middleware(QuickSearch, gate=gate)
     app.add_middleware(HeadAsGet, prefixes=(WEB + "/", PREFIX + "/wado"))
 
     @app.get(PREFIX + "/healthz", include_in_schema=False)

@@ -117,7 +117,7 @@ def _expiry(path: Path | None) -> datetime | None:
 def condition(node: Node) -> Condition:
     """Look at everything once."""
     snapshot = published(node.run_folder)
-    receive = _EMPTY | {"open": {}} if snapshot is None else snapshot
+    receive = _EMPTY | {"open": {}, "stock": {"files": 0, "bytes": 0, "missing": 0}} if snapshot is None else snapshot
     pids = {"index": os.getpid()} | ({"receive": int(snapshot["pid"])} if snapshot else {})
     backlog, lag = node.follower.backlog()
     counted = {

@@ -67,7 +67,10 @@ class Gate:
 
     async def __call__(self, request: Request) -> None:
         """Let the request pass or raise the problem."""
-        route = getattr(request.scope.get("route"), "path", "")
+        self.admit(request, getattr(request.scope.get("route"), "path", ""))
+
+    def admit(self, request: Request, route: str) -> None:
+        """As a call, for a request that is known to be for `route`."""
         method = "GET" if request.method == "HEAD" else request.method
         operation = PERMISSIONS.get((method, route))
         if operation == PUBLIC:

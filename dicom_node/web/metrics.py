@@ -52,6 +52,10 @@ def exposition(now: Condition) -> str:
     out.gauge("node_feed_head", "Number of the images feed's last row.", now.feed_head)
     out.gauge("node_disk_size_bytes", "Size of the data folder's disk.", now.disk_total)
     out.gauge("node_disk_free_bytes", "Free bytes of the data folder's disk.", now.disk_free)
+    stock = receive["stock"]
+    out.gauge("node_stock_files", "Files prepared for a burst of images.", stock["files"])
+    out.gauge("node_stock_bytes", "Bytes of the files prepared for a burst.", stock["bytes"])
+    out.gauge("node_stock_missing", "Files that will be prepared when nothing arrives.", stock["missing"])
     volumes = now.volumes
     out.family("node_volume_up", "gauge", "Whether a volume can be used.", [({"volume": v.name}, float(not v.fault)) for v in volumes])
     out.family("node_volume_files", "gauge", "Whole copies on a volume.", [({"volume": v.name}, v.files) for v in volumes])

@@ -28,6 +28,8 @@ Here = Annotated[Context, Depends(context)]
 _CONTROL = {"accept", "charset"}  # read by the negotiation
 STUDY_KEYS = up_to("study")
 REMEMBERED, AT_ONCE = 20_000, 500  # studies
+EXACT = {"StudyInstanceUID", "PatientID", "AccessionNumber"}
+FEW = 50  # studies that are answered without a thread
 USUAL_LIMIT = 1000  # rows when the client names no limit
 # PS3.18 8.3.4.2, 8.3.4.4: the words of the standard
 NOT_FUZZY = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
@@ -140,6 +142,24 @@ def _from_register(here: Context, query: dict[str, str], limit: int, offset: int
                         remembered.clear()
                     remembered[number, stamp, here.base_url] = one
     return None if None in made else [value for value in made if value is not None]  # None: one has changed just now
+
+
+def from_register_at_once(here: Context, request: Request) -> Response | None:
+    """Studies by one exact value that has an index of its own and few studies; None: any other question. ProblemError as ever."""
+    asked = _parameters(request)
+    if len(asked.query) != 1 or asked.include or asked.warnings:
+        return None
+    ((keyword, value),) = asked.query.items()
+    if keyword not in EXACT or not value.strip() or set(value) & set("*?\\"):
+        return None
+    form = n.choose(request, n.DICOM_JSON, n.DICOM_XML)
+    try:
+        found = _from_register(here, asked.query, min(asked.limit, FEW) + 1, asked.offset)
+    except QueryError:
+        return None
+    if found is None or len(found) > min(asked.limit, FEW):
+        return None
+    return _send(found, form, {})
 
 
 def _send(answers: list[bytes], form: str, headers: dict[str, str]) -> Response:

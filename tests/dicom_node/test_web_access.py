@@ -12,12 +12,15 @@ from rawscu import EXPLICIT, RawSCU
 from running_node import CT, RunningNode, encoded, image
 
 from dicom_node.web.app import PARTS
-from dicom_node.web.gate import PERMISSIONS, PREFIX, PUBLIC
+from dicom_node.web.gate import PERMISSIONS, PREFIX, PUBLIC, WEB
 
 pytestmark = pytest.mark.clause("S-9", "S-8")
 
 CLOSED = sorted((method, path) for (method, path), operation in PERMISSIONS.items() if operation != PUBLIC)
-VIEW = [path for method, path in CLOSED if PERMISSIONS[method, path] == "image.view"]
+EXACT = WEB + "/studies?StudyInstanceUID={study}"
+"""A question that does not go through the application's routes (`quick_search`)."""
+ASKED = [*CLOSED, ("GET", EXACT)]
+VIEW = [EXACT] + [path for method, path in CLOSED if PERMISSIONS[method, path] == "image.view"]
 
 
 class Place:
@@ -60,7 +63,7 @@ def test_every_route_of_the_application_is_in_the_table() -> None:
     assert routes == set(CLOSED)
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
+@pytest.mark.parametrize(("method", "path"), ASKED)
 def test_without_a_good_ticket_no_route_answers(place: Place, method: str, path: str) -> None:
     node, url = place.node, place.url(path)
     now = int(time.time())
@@ -80,9 +83,9 @@ def test_without_a_good_ticket_no_route_answers(place: Place, method: str, path:
             assert (answer.status_code, answer.json()["code"]) == (401, code), ticket
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
+@pytest.mark.parametrize(("method", "path"), ASKED)
 def test_without_the_right_no_route_answers(place: Place, method: str, path: str) -> None:
-    needed = PERMISSIONS[method, path]
+    needed = PERMISSIONS[method, path.partition("?")[0]]
     for operations in ([], [o for o in ("image.view", "feed.follow", "node.annotate") if o != needed]):
         answer = call(place.node, method, place.url(path), place.node.ticket(operations=operations))
         assert answer.status_code == 403
@@ -122,6 +125,7 @@ def test_a_revoked_account_is_dead_at_once(place: Place) -> None:
         "taken": 2
     }
     assert node.get("/dicom-web/studies", old).json()["code"] == "ticket.revoked"
+    assert node.get(place.url(EXACT), old).json()["code"] == "ticket.revoked"
     assert node.get("/dicom-web/studies", ended).json()["code"] == "ticket.revoked"
     assert node.get("/dicom-web/studies", node.ticket(sub="dr.gone")).status_code == 200  # signed in anew
     rows[0]["version"], rows[0]["data"] = 4, {"not_before": 0}

@@ -147,6 +147,37 @@ def test_search_pages_and_says_what_it_leaves_out(node: RunningNode) -> None:
         assert name in wrong.json()["detail"]
 
 
+def test_the_quick_answer_is_the_full_answer(node: RunningNode) -> None:
+    """One exact key is answered without the application's routes; with a second, empty key the application answers."""
+    patient, accession = uid()[-12:], uid()[-12:]
+    images = [image(PatientID=patient, AccessionNumber=accession, StudyDescription=f"研究 {i}") for i in range(3)]
+    images.append(image(PatientID=patient + "A"))
+    assert stow(node, body(*(file_bytes(ds) for ds in images))).status_code == 200
+    node.wait_for(lambda: len(node.get("/dicom-web/studies", params={"PatientID": patient, "PatientName": ""}).json()) == 3)
+    xml = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+    asked: list[tuple[dict[str, object], int]] = [
+        ({"PatientID": patient}, 3), ({"AccessionNumber": accession}, 3), ({"00100020": patient}, 3), ({"PatientID": patient + "A"}, 1),
+        ({"StudyInstanceUID": images[1].StudyInstanceUID}, 1), ({"PatientID": "nobody " + patient}, 0), ({"PatientID": f" {patient} "}, 3),
+        ({"PatientID": patient, "limit": 2}, 2), ({"PatientID": patient, "offset": 2}, 1), ({"PatientID": patient, "limit": 0}, 0),
+        ({"PatientID": patient[:-1] + "?"}, 3), ({"PatientID": patient.upper() + "*"}, 4),
+    ]  # fmt: skip
+    for params, count in asked:
+        quick, full = node.get("/dicom-web/studies", params=params), node.get("/dicom-web/studies", params=params | {"PatientName": ""})
+        assert (quick.status_code, quick.content) == (200, full.content), params
+        assert len(quick.json()) == count, params
+        compared = ("content-type", "cache-control", "vary", "warning")
+        assert [quick.headers.get(name) for name in compared] == [full.headers.get(name) for name in compared], params
+        parts = [node.get("/dicom-web/studies", params=params | more, headers=xml) for more in ({}, {"PatientName": ""})]
+        assert parts[0].content.count(b"<NativeDicomModel") == parts[1].content.count(b"<NativeDicomModel") == count
+    for params in ({"PatientID": patient, "limit": "x"}, {"PatientID": patient, "nonsense": "1"}):
+        assert node.get("/dicom-web/studies", params=params).status_code == 400
+    assert node.get("/dicom-web/studies", params={"PatientID": patient}, headers={"Accept": "text/html"}).status_code == 406
+    assert (
+        node.http.head(node.url + f"/dicom-web/studies?PatientID={patient}", headers={"Authorization": f"Bearer {node.ticket()}"}).content
+        == b""
+    )
+
+
 @pytest.mark.clause("X-3")
 def test_a_list_that_is_cut_off_says_so(node: RunningNode) -> None:
     study, series = uid(), uid()
