@@ -206,9 +206,11 @@ class IncomingFile:
     def _open(self, size: int | None) -> None:
         """Open a prepared file when the `size` is known and there is one for it, else a new one."""
         stock = self._archive.stock
-        fd = stock.take(size, self._temporary) if stock is not None else None
-        self._longer = fd is not None
-        self.fd = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600) if fd is None else fd
+        prepared = stock.take(size) if stock is not None else None
+        if prepared is None:
+            self.fd = os.open(self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        else:
+            (self._temporary, self.fd), self._longer = prepared, True
 
     def write(self, pieces: Sequence[bytes | memoryview], *, whole: bool = False) -> None:
         """Append `pieces` (at most 1,000 of them); `whole`: nothing follows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -73,7 +73,7 @@ class JournalWriter:
 
     def append(self, entry: Entry) -> None:
         """Write `entry` and return when it is on disk. OSError: it is not in the journal."""
-        line = orjson.dumps(asdict(entry)) + b"\n"
+        line = orjson.dumps(entry) + b"\n"
         with self._lock:
             if self.broken:
                 raise JournalError("journal is closed after a failed sync")

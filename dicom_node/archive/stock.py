@@ -3,7 +3,8 @@
 A new file makes the file system, and often what lies under it, find room while the sender waits; written over, the same
 bytes reach the disk in a fraction of that time. What was received in the last bursts tells which sizes are worth having;
 files are prepared when nothing arrives, and an image for which there is none gets a new file as ever.
-A prepared file is zeros under the name `<size>-<number>`; it leaves the stock by its name before a byte is written to it.
+A prepared file is zeros under the name `<size>-<number>`. One that a crash leaves half-written may be used again, for it is
+written over from its first byte and cut; one that has got another name is an image.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Stock:
         return int(min(self._most, disk.total * SHARE))
 
     def open(self) -> None:
-        """Take over what an earlier process prepared; anything else in the folder was never acknowledged and goes."""
+        """Take over what an earlier process prepared; any other name in the folder is of no use and goes."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(self._folder.iterdir()):
             size, _, number = path.name.partition("-")
@@ -77,10 +78,10 @@ class Stock:
         taken = [int(path.name.partition("-")[2]) for paths in self._ready.values() for path in paths]
         self._names = itertools.count(max(taken, default=0) + 1)
 
-    def take(self, size: int | None, place: Path) -> int | None:
-        """A prepared file for `size` bytes (None: nobody knows yet), opened for writing and renamed to `place`; None: there is none.
+    def take(self, size: int | None) -> tuple[Path, int] | None:
+        """A prepared file for `size` bytes (None: nobody knows yet) and its descriptor; None: there is none.
 
-        It may be longer than `size`; who wrote it cuts it.
+        It may be longer than `size`; who writes it cuts it, gives it a name of its own and removes this one.
         """
         self._asked_at = time.monotonic()
         if size is None or size > LARGEST:
@@ -98,11 +99,9 @@ class Stock:
         if path is None:
             return None
         try:
-            path.rename(place)
-            return os.open(place, os.O_RDWR | os.O_CLOEXEC)
+            return path, os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:  # an image must not wait for this: it gets a new file
             log.warning("stock.lost", errno=error.errno, reason=error.strerror or str(error))
-            place.unlink(missing_ok=True)
             return None
 
     def state(self) -> dict[str, int]:

@@ -152,8 +152,8 @@ def test_sizes_not_asked_for_longest_give_way(tmp_path: Path, monkeypatch: pytes
     stock.open()
     monkeypatch.setattr(module, "SPARE", 0.0)
     for size, count in ((16 * BLOCK, 4), (4 * BLOCK, 5)):
-        for number in range(count):
-            assert stock.take(size, tmp_path / f"{size}-{number}") is None
+        for _ in range(count):
+            assert stock.take(size) is None
         prepare_all(stock)
     sizes = sorted(path.stat().st_size for path in (tmp_path / "stock").iterdir())
     assert sizes == [4 * BLOCK] * 5 + [16 * BLOCK] * 3
