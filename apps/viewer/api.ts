@@ -102,6 +102,9 @@ export interface Viewer {
   /** Replaces all measurements; those of series not loaded yet wait for them. */
   setMeasurements(list: Measurement[]): void;
   removeMeasurement(id: string): void;
+  /** Takes back, or does again, the last change of the measurements. */
+  undo(): void;
+  redo(): void;
   /** Modality value (three for colour) at [column, row] of an image of the active cell; null outside or not loaded. */
   valueAt(point: [number, number], index?: number): number | number[] | null;
   /** Where a pixel of the active cell is in the browser window, CSS pixels. */

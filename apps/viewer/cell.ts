@@ -8,11 +8,11 @@ import { start } from './engine';
 import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
 import { addSource, imageIdOf } from './loader';
-import { valueUnit } from './measure';
+import { valueUnit } from './measure/length';
 import { failureNotice } from './notices';
 import { Overlay } from './overlay';
 import type { FramePixels } from './pixels';
-import { probeFrame, type Probe } from './probe';
+import { probeFrame, type Probe } from './measure/probe';
 import type { Series, SeriesEvent } from './store';
 import { setCell, type ToolCell } from './tools/cells';
 import { curvePoints, initialWindow, validWindow, type Window } from './window';
@@ -106,6 +106,7 @@ export class Cell implements ToolCell {
   }
 
   show(series: Series, request: CellRequest): void {
+    this.host.stopDrawing();
     this.leave();
     this.series = series;
     this.request = request;
@@ -152,7 +153,7 @@ export class Cell implements ToolCell {
     }
     const imageIds = this.positions.map((index) => {
       const imageId = imageIdOf(this.host.id, series, index);
-      addSource(imageId, series, index, () => this.info.modality ?? null);
+      addSource(imageId, series, index, { modality: () => this.info.modality ?? null, language: () => this.host.language });
       return imageId;
     });
     const first = await this.firstPosition(series, turn);
@@ -248,6 +249,7 @@ export class Cell implements ToolCell {
       this.request = { ...this.request, index: position };
       return;
     }
+    this.host.stopDrawing();
     this.wanted = clamp(position, this.count);
     const index = this.positions[this.wanted] as number;
     const { language } = this.host;

@@ -20,6 +20,8 @@ export interface CellHost {
   shown(cell: Cell): void;
   failed(cell: Cell, words: string): void;
   retry(cell: Cell): void;
+  /** Another image comes into the cell: what is half drawn must not go on there. */
+  stopDrawing(): void;
   /** The header of a series is here: measurements that waited for it can be drawn. */
   known(series: Series): void;
 }

@@ -3,13 +3,12 @@ import { cache, init as initCore, RenderingEngine } from '@cornerstonejs/core';
 import { addTool, annotation, Enums as ToolEnums, init as initTools, PanTool, ToolGroupManager, ZoomTool } from '@cornerstonejs/tools';
 import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
-import { LengthTool } from './tools/length';
-import { ProbeTool } from './tools/probe';
+import { PxAngle, PxCobb, PxEllipse, PxLength, PxProbe, PxRectangle } from './tools/drawing';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -17,8 +16,12 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   scroll: ScrollTool,
   zoom: ZoomTool,
   pan: PanTool,
-  probe: ProbeTool,
-  length: LengthTool,
+  probe: PxProbe,
+  length: PxLength,
+  angle: PxAngle,
+  cobb: PxCobb,
+  ellipse: PxEllipse,
+  rectangle: PxRectangle,
 };
 
 export const store = new SeriesStore();
@@ -72,6 +75,23 @@ export function makeToolGroup(viewer: string): ToolGroup {
   if (!group) throw new Error(`viewer ${viewer} has a tool group already`);
   for (const tool of Object.values(CLASSES)) group.addTool(tool.toolName);
   return group;
+}
+
+/**
+ * Ends a drawing under way in these elements, and answers the annotations it leaves: Cornerstone keeps half of an angle, and would
+ * take no further press of the mouse in the whole page when its element goes away meanwhile.
+ */
+export function cancelDrawing(group: ToolGroup, elements: HTMLElement[]): string[] {
+  const left: string[] = [];
+  for (const { toolName } of Object.values(CLASSES)) {
+    const tool = group.getToolInstance(toolName) as { isDrawing?: boolean; cancel?: (element: HTMLElement) => string | undefined } | undefined;
+    if (!tool?.isDrawing) continue;
+    for (const element of elements) {
+      const id = tool.cancel?.(element);
+      if (id !== undefined) left.push(id);
+    }
+  }
+  return left;
 }
 
 export function dropToolGroup(viewer: string): void {

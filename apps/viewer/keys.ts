@@ -11,12 +11,21 @@ export interface KeyActions {
   layout(): void;
   remove(): void;
   zoom(factor: number): void;
+  undo(): void;
+  /** Ends a drawing under way. */
+  cancel(): void;
+  redo(): void;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length' };
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle' };
 
 /** Does what the key means; false when it means nothing here and should go on to the page. */
-export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey'>, actions: KeyActions): boolean {
+export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && ['z', 'y'].includes(event.key.toLowerCase())) {
+    if (event.key.toLowerCase() === 'y' || event.shiftKey) actions.redo();
+    else actions.undo();
+    return true;
+  }
   if (event.ctrlKey || event.altKey || event.metaKey) return false;
   const { key } = event;
   const tool = TOOL_KEYS[key.toLowerCase()];
@@ -34,6 +43,9 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (key === '+' || key === '=') actions.zoom(1.25);
   else if (key === '-') actions.zoom(0.8);
   else if (key === 'Delete' || key === 'Backspace') actions.remove();
-  else return false;
+  else if (key === 'Escape') {
+    actions.cancel();
+    return false; // the page has a meaning of its own for it
+  } else return false;
   return true;
 }

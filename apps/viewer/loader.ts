@@ -2,13 +2,20 @@
 import { Enums, imageLoader, metaData, utilities, cache, type Types } from '@cornerstonejs/core';
 import type { Frame } from './frame';
 import { planeOf } from './geometry';
+import type { Measured } from './measure/kinds';
 import { displayValues, type FramePixels } from './pixels';
 import type { Series } from './store';
+import type { Language } from './words';
 
-interface Source {
+/** What only the viewer knows of an image. */
+interface Facts {
+  modality: () => string | null;
+  language: () => Language;
+}
+
+interface Source extends Facts {
   series: Series;
   index: number;
-  modality: () => string | null;
 }
 
 const sources = new Map<string, Source>();
@@ -18,14 +25,14 @@ export function imageIdOf(viewer: string, series: Series, index: number): string
 }
 
 /** The frame an image id stands for, or null when it is not (or no longer) one of ours. */
-export function sourceOf(imageId: string | undefined): { series: Series; index: number; frame: Frame; modality: string | null } | null {
+export function sourceOf(imageId: string | undefined): Measured | null {
   const source = imageId === undefined ? undefined : sources.get(imageId);
   if (!source || source.series.header === null) return null;
-  return { series: source.series, index: source.index, frame: source.series.frame(source.index), modality: source.modality() };
+  return { series: source.series, index: source.index, frame: source.series.frame(source.index), modality: source.modality(), language: source.language() };
 }
 
-export function addSource(imageId: string, series: Series, index: number, modality: () => string | null): void {
-  sources.set(imageId, { series, index, modality });
+export function addSource(imageId: string, series: Series, index: number, facts: Facts): void {
+  sources.set(imageId, { series, index, ...facts });
 }
 
 /** Forgets every image that answers the test: pixels in Cornerstone's cache and our entry. */

@@ -4,11 +4,11 @@ import type { Frame } from './frame';
 import { cross } from './orientation';
 import { planeOf, toIndex, toWorld } from './geometry';
 import { sourceOf } from './loader';
-import { lengthOf, valueUnit } from './measure';
-import { probeFrame } from './probe';
+import { isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
+import type { RegionStats } from './measure/region';
 import type { Origin } from './tools/record';
 
-export type MeasurementKind = 'length' | 'probe';
+export type { MeasurementKind } from './measure/kinds';
 
 /** One measurement; JSON as it is. Points are [column, row] of the frame, (0, 0) the middle of the first pixel. */
 export interface Measurement {
@@ -24,25 +24,24 @@ export interface Measurement {
   points: [number, number][];
   value: number | number[] | null;
   unit: string;
+  /** Of the pixels inside a region. */
+  stats?: RegionStats;
   author: string;
   created: string;
 }
 
-const TOOLS: Record<string, MeasurementKind> = { PxLength: 'length', PxProbe: 'probe' };
-const NAMES: Record<MeasurementKind, string> = { length: 'PxLength', probe: 'PxProbe' };
-
 /** The measurement an annotation stands for; null when it is not ours or its image is gone. */
 export function fromAnnotation(annotation: Types.Annotation): Measurement | null {
   const { metadata } = annotation;
-  const kind = metadata && TOOLS[metadata.toolName];
+  const kind = kindOfTool(metadata?.toolName);
   const source = sourceOf(metadata?.referencedImageId);
   const points = annotation.data.handles?.points;
-  if (!kind || !source || !points || points.length < (kind === 'length' ? 2 : 1)) return null;
+  if (!kind || !source || !points || points.length < KINDS[kind].points) return null;
   const { frame, series, index } = source;
-  const places = points.map((point) => toIndex(frame, point));
+  // Rounded before it is read: what is saved says the same when it comes back.
+  const places = points.slice(0, KINDS[kind].points).map((point) => toIndex(frame, point).map(round) as [number, number]);
   const origin = (metadata as { origin?: Origin }).origin;
-  const [first, second] = places as [[number, number], [number, number] | undefined];
-  const length = second && kind === 'length' ? lengthOf(frame, first, second) : null;
+  const { value, unit, stats } = KINDS[kind].read(source, places) as Reading;
   return {
     id: annotation.annotationUID ?? '',
     kind,
@@ -51,9 +50,10 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
     sop_uid: frame.sop_uid,
     frame: frame.frame,
     index,
-    points: places.map(([x, y]) => [round(x), round(y)]),
-    value: length ? length.value : probeFrame(series, index, first).value,
-    unit: length ? length.unit : valueUnit(frame, source.modality),
+    points: places,
+    value,
+    unit,
+    ...(stats ? { stats } : {}),
     author: origin?.author ?? '',
     created: origin?.created ?? '',
   };
@@ -72,7 +72,7 @@ export function addToImage(measurement: Measurement, imageId: string, frame: Fra
     isVisible: true,
     invalidated: true,
     metadata: {
-      toolName: NAMES[measurement.kind],
+      toolName: KINDS[measurement.kind].tool,
       FrameOfReferenceUID: group,
       referencedImageId: imageId,
       viewPlaneNormal: [...cross(plane.column, plane.row)],
@@ -113,12 +113,12 @@ export function isMeasurement(data: unknown): data is Measurement {
     one !== null &&
     typeof one.id === 'string' &&
     one.id !== '' &&
-    (one.kind === 'length' || one.kind === 'probe') &&
+    isKind(one.kind) &&
     typeof one.study === 'string' &&
     typeof one.series === 'string' &&
     typeof one.sop_uid === 'string' &&
     Array.isArray(one.points) &&
-    one.points.length === (one.kind === 'length' ? 2 : 1) &&
+    one.points.length === KINDS[one.kind].points &&
     one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part)))
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
-import { lengthOf, valueUnit } from './measure';
+import { lengthOf, valueUnit } from './measure/length';
 import { edgeLetters, lettersOf } from './orientation';
 import { dateText, dicomAge, personName } from './patient';
 import { displayValues, modalityValues, storedPadding } from './pixels';

@@ -44,6 +44,8 @@ export class UnsupportedViewer implements Viewer {
   setInfo(): void {}
   resize(): void {}
   removeMeasurement(): void {}
+  undo(): void {}
+  redo(): void {}
   measurements(): Measurement[] {
     return this.list;
   }

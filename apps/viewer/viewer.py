@@ -49,6 +49,9 @@ def bundle_address() -> str:
     return STATIC + str(json.loads(listing.read_text(encoding="utf-8"))["js"])
 
 
+TOOLS = ["window", "scroll", "zoom", "pan", "probe", "length", "angle", "cobb", "ellipse", "rectangle"]
+
+
 class DicomViewer(anywidget.AnyWidget):
     """One image viewer: `DicomViewer(study="1.2…", series="1.2…")`.
 
@@ -67,10 +70,8 @@ class DicomViewer(anywidget.AnyWidget):
     window: traitlets.Dict[str, Any] = traitlets.Dict(help="{center, width, function}: LINEAR, LINEAR_EXACT or SIGMOID (PS3.3 C.11.2)").tag(
         sync=True
     )
-    tool = traitlets.Enum(["window", "scroll", "zoom", "pan", "probe", "length"], "window", help="tool of the left mouse button").tag(
-        sync=True
-    )
-    measurements: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict(), help="lengths and probes as plain data").tag(sync=True)
+    tool = traitlets.Enum(TOOLS, "window", help="tool of the left mouse button").tag(sync=True)
+    measurements: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict(), help="what is measured, as plain data").tag(sync=True)
     lang = traitlets.Enum(["zh", "en"], "zh", help="language of the texts").tag(sync=True)
     author = traitlets.Unicode("", help="written into new measurements").tag(sync=True)
     height = traitlets.Unicode("480px", help="CSS height").tag(sync=True)

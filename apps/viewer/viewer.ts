@@ -5,7 +5,8 @@ import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOp
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import type { CaseInfo } from './corners';
-import { activate, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { activate, cancelDrawing, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { History } from './history';
 import { press } from './keys';
 import { imageIdOf, removeSources, sourceCount } from './loader';
 import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotation, type Measurement } from './measurements';
@@ -22,6 +23,8 @@ const GRIDS: Record<LayoutName, { columns: number; rows: number }> = {
   '2x2': { columns: 2, rows: 2 },
 };
 const ORDER: LayoutName[] = ['1x1', '1x2', '2x2'];
+
+const REST = 250; // ms
 
 let counter = 0;
 const viewers = new Set<GridViewer>();
@@ -47,6 +50,8 @@ class GridViewer implements Viewer, CellHost {
   private pending: Measurement[] = [];
   private stateFrame = 0;
   private measureFrame = 0;
+  private readonly history = new History();
+  private noting = 0;
   private disposed = false;
   private readonly sizes: ResizeObserver;
 
@@ -167,6 +172,7 @@ class GridViewer implements Viewer, CellHost {
   }
 
   clear(): void {
+    this.stopDrawing();
     this.cells.forEach((cell) => cell.empty());
     this.tellState();
   }
@@ -175,6 +181,7 @@ class GridViewer implements Viewer, CellHost {
 
   setTool(tool: ToolName): void {
     if (!TOOLS.includes(tool)) return;
+    this.stopDrawing();
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
@@ -218,9 +225,12 @@ class GridViewer implements Viewer, CellHost {
   setLanguage(lang: Language): void {
     this.language = lang;
     this.root.setAttribute('aria-label', say('viewer', lang));
+    for (const one of annotationsOf(this.id)) one.invalidated = true; // their words are of the other language
     for (const cell of this.cells) {
-      if (cell.series) cell.refresh();
-      else cell.empty();
+      if (cell.series) {
+        cell.refresh();
+        cell.render();
+      } else cell.empty();
     }
     this.setActive(this.active);
   }
@@ -246,6 +256,9 @@ class GridViewer implements Viewer, CellHost {
       layout: () => this.setLayout(ORDER[(ORDER.indexOf(this.layoutName) + 1) % ORDER.length] as LayoutName),
       remove: () => this.removeNearest(),
       zoom: (factor) => this.cell.zoomBy(factor),
+      undo: () => this.undo(),
+      cancel: () => this.stopDrawing(),
+      redo: () => this.redo(),
     });
     if (!done) return;
     event.preventDefault();
@@ -265,6 +278,13 @@ class GridViewer implements Viewer, CellHost {
     if (chosen?.annotationUID) this.removeMeasurement(chosen.annotationUID);
   }
 
+  /** What is half drawn goes: its other half would be of another image, or of nothing. */
+  stopDrawing(): void {
+    for (const id of cancelDrawing(this.group, this.cells.map((cell) => cell.stage))) {
+      if (!this.measurements().some((one) => one.id === id)) removeAnnotation(id);
+    }
+  }
+
   measurements(): Measurement[] {
     const drawn = annotationsOf(this.id)
       .map((one) => fromAnnotation(one))
@@ -273,6 +293,30 @@ class GridViewer implements Viewer, CellHost {
   }
 
   setMeasurements(list: Measurement[]): void {
+    this.put(list);
+    window.clearTimeout(this.noting);
+    this.history.reset(this.measurements());
+  }
+
+  undo(): void {
+    this.note();
+    const list = this.history.undo();
+    if (list) this.put(list);
+  }
+
+  redo(): void {
+    this.note();
+    const list = this.history.redo();
+    if (list) this.put(list);
+  }
+
+  /** Remember what is drawn as one step that can be undone. */
+  private note(): void {
+    window.clearTimeout(this.noting);
+    this.history.note(this.measurements());
+  }
+
+  private put(list: Measurement[]): void {
     for (const one of annotationsOf(this.id)) if (one.annotationUID) removeAnnotation(one.annotationUID);
     this.pending = list.filter(isMeasurement).map((one) => structuredClone(one));
     for (const cell of this.cells) if (cell.series?.header) this.known(cell.series);
@@ -306,7 +350,11 @@ class GridViewer implements Viewer, CellHost {
     if (this.measureFrame || this.disposed) return;
     this.measureFrame = requestAnimationFrame(() => {
       this.measureFrame = 0;
-      this.emit('measurements', this.measurements());
+      const list = this.measurements();
+      this.emit('measurements', list);
+      // One step is what lies between two rests of the hand.
+      window.clearTimeout(this.noting);
+      this.noting = window.setTimeout(() => this.note(), REST);
     });
   }
 
@@ -381,7 +429,9 @@ class GridViewer implements Viewer, CellHost {
     this.disposed = true;
     cancelAnimationFrame(this.stateFrame);
     cancelAnimationFrame(this.measureFrame);
+    window.clearTimeout(this.noting);
     this.sizes.disconnect();
+    this.stopDrawing();
     for (const name of MEASURED) eventTarget.removeEventListener(name, this.measured as EventListener);
     for (const one of annotationsOf(this.id)) if (one.annotationUID) annotations.state.removeAnnotation(one.annotationUID);
     for (const cell of this.cells) cell.dispose();

@@ -37,6 +37,8 @@ const WORDS = {
   years: ['岁', ' y'],
   months: ['月', ' mo'],
   days: ['天', ' d'],
+  area: ['面积', 'Area'],
+  mean: ['均值', 'Mean'],
   pixel: ['像素', 'px'],
   uncalibrated: ['无像素间距，不显示毫米', 'No pixel spacing: no mm'],
   notice: ['注意', 'Note'],

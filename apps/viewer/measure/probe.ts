@@ -1,6 +1,6 @@
 /** Pixel values of a frame by column and row. */
-import type { Series } from './store';
-import { valueText } from './measure';
+import type { Series } from '../store';
+import { valueText } from './length';
 
 export interface Probe {
   /** Modality value, three for colour, null outside the picture or while the frame is not here. */

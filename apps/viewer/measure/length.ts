@@ -1,5 +1,5 @@
 /** Lengths in the image's own units (V-9): mm only where the header gives them, and saying which mm they are. */
-import type { Frame, Region } from './frame';
+import type { Frame, Region } from '../frame';
 
 /** Column and row in pixels; (0, 0) is the middle of the first pixel. */
 export type ImagePoint = readonly [number, number];

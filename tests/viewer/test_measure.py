@@ -1,0 +1,216 @@
+"""Angles and regions drawn by mouse: against plane geometry and NumPy, in the units of the image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .conftest import Bench
+from .streams import Stream, frame_of
+from .test_reading import draw_length, picture, stack
+
+OBLIQUE = {"orientation": [0.0538, 0.965, 0.2566, 0.0181, 0.256, -0.9665], "position": [11, -22, 33]}
+
+
+def made(bench: Bench, count: int = 1) -> dict[str, Any]:
+    found = bench.run("bench.viewers.a.measurements()")
+    assert len(found) == count, found
+    return dict(found[-1])
+
+
+def show(bench: Bench, image: np.ndarray, **facts: Any) -> None:
+    bench.mount()
+    bench.show(Stream([frame_of(image, **(OBLIQUE | facts))]))
+
+
+def angle_between(first: np.ndarray, second: np.ndarray) -> float:
+    return math.degrees(math.acos(np.dot(first, second) / (np.linalg.norm(first) * np.linalg.norm(second))))
+
+
+@pytest.mark.clause("V-11")
+@pytest.mark.parametrize(("spacing", "kind"), [([0.6, 0.6], "pixel"), ([0.5, 1.25], "pixel"), (None, "none")])
+def test_an_angle_is_that_of_the_patient(bench: Bench, spacing: list[float] | None, kind: str) -> None:
+    show(bench, picture(), spacing=spacing, spacing_kind=kind)
+    bench.call("setTool", "angle")
+    corner, vertex, end = (20, 120), (60, 40), (110, 120)
+    bench.drag(bench.screen(*corner), bench.screen(*vertex))
+    bench.page.mouse.move(*bench.screen(*end))
+    bench.page.wait_for_timeout(500)  # a click at once would be the second of a double click
+    bench.page.mouse.click(*bench.screen(*end))
+    bench.page.wait_for_timeout(500)
+    bench.page.mouse.move(*bench.screen(20, 20))  # the drawing is over: its end does not follow the mouse
+    bench.settle()
+    angle = made(bench)
+    mm = np.array([spacing[1], spacing[0]]) if spacing else np.array([1, 1])
+    drawn = [np.array(point) * mm for point in angle["points"]]
+    assert angle["kind"] == "angle"
+    assert np.allclose(np.array(angle["points"]), [corner, vertex, end], atol=0.6)
+    assert angle["value"] == pytest.approx(angle_between(drawn[0] - drawn[1], drawn[2] - drawn[1]), abs=0.01)
+    expected = angle_between((np.array(corner) - vertex) * mm, (np.array(end) - vertex) * mm)
+    assert angle["value"] == pytest.approx(expected, abs=1.0)
+    assert f"{angle['value']:.1f}°" in bench.text(".px-stage svg")
+    assert angle["unit"] == "°"
+
+
+@pytest.mark.clause("V-12")
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_cobb_angle_does_not_depend_on_how_its_lines_are_drawn(bench: Bench, backwards: bool) -> None:
+    show(bench, picture(), spacing=[0.6, 0.6])
+    bench.call("setTool", "cobb")
+    upper, lower = ((30, 50), (90, 30)), ((30, 90), (90, 120))
+    bench.drag(bench.screen(*upper[0]), bench.screen(*upper[1]))
+    start, end = reversed(lower) if backwards else lower
+    bench.drag(bench.screen(*start), bench.screen(*end))
+    cobb = made(bench)
+    expected = math.degrees(math.atan2(20, 60) + math.atan2(30, 60))
+    assert cobb["value"] == pytest.approx(expected, abs=1.0)
+    assert f"{cobb['value']:.1f}°" in bench.text(".px-stage svg")
+
+
+def region_of(measured: dict[str, Any], image: np.ndarray) -> np.ndarray:
+    """The pixels whose middle is inside, by the definition of each shape."""
+    y, x = np.mgrid[0 : image.shape[0], 0 : image.shape[1]]
+    points = np.array(measured["points"])
+    left, top = points.min(0)
+    right, bottom = points.max(0)
+    if measured["kind"] == "rectangle":
+        return image[(x >= left) & (x <= right) & (y >= top) & (y <= bottom)]
+    center, radius = (points.min(0) + points.max(0)) / 2, (points.max(0) - points.min(0)) / 2
+    return image[((x - center[0]) / radius[0]) ** 2 + ((y - center[1]) / radius[1]) ** 2 <= 1]
+
+
+@pytest.mark.clause("V-13", "V-14")
+@pytest.mark.parametrize("kind", ["ellipse", "rectangle"])
+@pytest.mark.parametrize(
+    ("spacing", "spacing_kind", "unit"),
+    [([0.5, 1.25], "pixel", "mm²"), ([0.2, 0.2], "imager", "mm² (detector)"), (None, "none", "px²")],
+)
+def test_a_region_says_area_and_values(bench: Bench, kind: str, spacing: list[float] | None, spacing_kind: str, unit: str) -> None:
+    image = picture()
+    show(bench, image, spacing=spacing, spacing_kind=spacing_kind, intercept=-1024.0)
+    bench.call("setTool", kind)
+    bench.drag(bench.screen(40, 50), bench.screen(75, 90))
+    found = made(bench)
+    points = np.array(found["points"])
+    width, height = points.max(0) - points.min(0)
+    assert (width, height) == (
+        pytest.approx(70 if kind == "ellipse" else 35, abs=1.5),
+        pytest.approx(80 if kind == "ellipse" else 40, abs=1.5),
+    )
+    mm = spacing or [1, 1]
+    area = width * mm[1] * height * mm[0] * (math.pi / 4 if kind == "ellipse" else 1)
+    assert (found["value"], found["unit"]) == (pytest.approx(area, rel=1e-3), unit)
+    inside = region_of(found, image.astype(float) - 1024)
+    stats = found["stats"]
+    assert stats["count"] == inside.size
+    assert (stats["mean"], stats["sd"]) == (pytest.approx(inside.mean(), abs=1e-6), pytest.approx(inside.std(), abs=1e-6))
+    assert (stats["min"], stats["max"]) == (inside.min(), inside.max())
+    text = bench.text(".px-stage svg")
+    assert f"面积 {area:.1f} {unit}" in text or f"面积 {found['value']:.1f} {unit}" in text
+    assert "均值" in text
+    bench.call("setLanguage", "en")
+    bench.wait_text(".px-stage svg", "Mean")
+
+
+@pytest.mark.clause("V-14")
+def test_padding_is_no_value_and_colour_has_none(bench: Bench) -> None:
+    image = np.full((64, 64), 100, np.int16)
+    image[:, :32] = -2000
+    image[:, 48:] = 300
+    show(bench, image, spacing=[1, 1], padding=-2000)
+    bench.call("setTool", "rectangle")
+    bench.drag(bench.screen(8.5, 10.5), bench.screen(55.5, 40.5))
+    stats = made(bench)["stats"]
+    assert (stats["min"], stats["max"]) == (100, 300)
+    assert stats["count"] == pytest.approx(24 * 30, abs=60)
+    bench.call("setMeasurements", [])
+    bench.show(Stream([frame_of(np.zeros((64, 64, 3), np.uint8), **OBLIQUE)]), series="colour")
+    bench.drag(bench.screen(8.5, 10.5), bench.screen(55.5, 40.5))
+    colour = made(bench)
+    assert "stats" not in colour
+    assert colour["unit"].startswith("mm²")
+
+
+@pytest.mark.clause("V-11", "V-13")
+def test_regions_and_angles_come_back_on_their_own_image(bench: Bench) -> None:
+    stream = stack(3, spacing=[0.8, 0.8])
+    bench.mount()
+    bench.show(stream)
+    bench.call("scrollTo", 2)
+    for kind in ("ellipse", "rectangle"):
+        bench.call("setTool", kind)
+        bench.drag(bench.screen(40, 50), bench.screen(60, 70))
+    drawn = bench.run("bench.viewers.a.measurements()")
+    assert [one["kind"] for one in drawn] == ["ellipse", "rectangle"]
+    bench.call("setMeasurements", [])
+    assert "mm²" not in bench.text(".px-stage svg")
+    bench.call("setMeasurements", drawn)
+    bench.wait_text(".px-stage svg", "mm²")
+    assert bench.run("bench.viewers.a.measurements()") == drawn
+    bench.call("scrollTo", 0)
+    assert "mm²" not in bench.text(".px-stage svg")
+
+
+@pytest.mark.clause("V-8", "V-9")
+def test_the_last_change_can_be_taken_back_and_done_again(bench: Bench) -> None:
+    bench.mount()
+    bench.show(stack(2, spacing=[0.8, 0.8]))
+    first = draw_length(bench)
+    bench.page.wait_for_timeout(400)
+    second = draw_length(bench, (20, 20), (20, 60))
+    bench.page.wait_for_timeout(400)
+    bench.page.locator("#a .px-viewer").focus()
+
+    def ids() -> list[str]:
+        return [one["id"] for one in bench.run("bench.viewers.a.measurements()")]
+
+    bench.page.keyboard.press("Control+z")
+    assert ids() == [first["id"]]
+    bench.page.keyboard.press("Control+y")
+    assert ids() == [first["id"], second["id"]]
+    bench.page.keyboard.press("Delete")
+    bench.settle()
+    assert len(ids()) == 1
+    bench.page.keyboard.press("Control+z")  # at once: the deletion is the last step though the hand has not rested
+    assert sorted(ids()) == sorted([first["id"], second["id"]])
+    bench.page.keyboard.press("Control+z")
+    bench.page.keyboard.press("Control+z")
+    bench.page.keyboard.press("Control+z")
+    assert ids() == []
+    bench.page.keyboard.press("Control+Shift+z")
+    assert ids() == [first["id"]]
+    bench.call("setMeasurements", [second])  # another case: its list is not the undone one's
+    bench.page.keyboard.press("Control+z")
+    assert ids() == [second["id"]]
+
+
+@pytest.mark.clause("V-8", "V-11")
+@pytest.mark.parametrize("left", ["scroll", "tool", "escape", "series", "clear"])
+def test_half_an_angle_never_goes_on_elsewhere(bench: Bench, left: str) -> None:
+    bench.mount()
+    bench.show(stack(3, spacing=[0.8, 0.8]))
+    bench.call("setTool", "angle")
+    bench.drag(bench.screen(20, 120), bench.screen(60, 40))
+    bench.page.mouse.move(*bench.screen(70, 60))
+    if left == "scroll":
+        bench.call("scrollTo", 2)
+    elif left == "tool":
+        bench.call("setTool", "window")
+    elif left == "escape":
+        bench.page.locator("#a .px-viewer").focus()
+        bench.page.keyboard.press("Escape")
+    elif left == "clear":
+        bench.call("clear")
+        bench.show(stack(3, spacing=[0.8, 0.8]), series="y")
+    else:
+        bench.show(stack(2, spacing=[0.5, 0.5]), series="y")
+    bench.page.mouse.move(*bench.screen(100, 100))
+    bench.page.wait_for_timeout(400)
+    found = bench.run("bench.viewers.a.measurements()")
+    assert [len(one["points"]) for one in found] in ([], [3])
+    before = len(found)
+    assert draw_length(bench)["kind"] == "length"  # the mouse is free again
+    assert len(bench.run("bench.viewers.a.measurements()")) == before + 1
