@@ -132,10 +132,17 @@ def _delete(settings: Settings, study: str, reason: str, by: str) -> int:
     if not count:
         _say("没有该检查 | there is no such study")
         return 1
-    done = Deletion(writer, Feed(settings.data / "feed.sqlite"), archive, storage).delete(study, reason, f"by {by}")
+    deletion = Deletion(writer, Feed(settings.data / "feed.sqlite"), archive, storage)
+    done = deletion.delete(study, reason, f"by {by}")
+    if done:
+        deletion.settle(storage.plans.current()[1].values())
     database.close()
     if not done:
         _say("不能删除: 隔离区中有该检查的文件, 或其中的拒绝说明涉及其他检查 | it must stay: see the log for the reason")
         return 1
     _say(f"已删除 {count} 个实例 | deleted {count} instances")
+    for name, left in storage.tombstones.waiting().items():
+        _say(
+            f"! {name}: 仍有 {left} 个副本待删除, 该卷可用后由节点删除 | {left} copies are left; the node removes them when the volume can be used"
+        )
     return 0

@@ -31,6 +31,7 @@ from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, 
 log = logs.get(__name__)
 Availability = Literal["ONLINE", "NEARLINE", "OFFLINE"]
 REMEMBERED = 1.0  # seconds that the list of studies which are away is good for
+NOT_IN_PLAN = "不在存储方案中 | not in the storage plan"
 LONGEST_PAUSE = 600.0  # seconds until a volume that was away is tried again
 
 
@@ -65,6 +66,7 @@ class Keeper:
         self, storage: Storage, archive: Archive, database: Database, feed: Feed, annotations: Annotations, follower: Deleter
     ) -> None:
         self.plans, self.copies, self._archive = storage.plans, storage.copies, archive
+        self._tombstones = storage.tombstones
         self._database, self._feed, self._annotations, self._follower = database, feed, annotations, follower
         self.progress = Progress()
         self.scrubber = Scrubber(storage, archive, database)
@@ -93,13 +95,17 @@ class Keeper:
             plan = self.plans.current()[0]
             until = time.monotonic() + plan.pause_seconds
             try:
-                self.look()
-                self.scrubber.work(self._stop, until)
+                self.round(until)
             except Exception:
                 log.exception("keeper.failed")
             self._stop.wait(0.1)
             while time.monotonic() < until and not self._stop.is_set() and self.plans.current()[0] is plan:
                 self._stop.wait(min(1.0, max(0.0, until - time.monotonic())))
+
+    def round(self, until: float) -> None:
+        """A look at all studies; then other work until `until` (monotonic)."""
+        self.look()
+        self.scrubber.work(self._stop, until)
 
     def look(self) -> None:
         """One look at all studies."""
@@ -115,7 +121,22 @@ class Keeper:
                 self._keep(subject, reports, plan, volumes)
             self._keep_quarantine(plan, volumes)
         self._watch_recalled()
+        for name, error in self._follower.deletion.settle(filter(self._in_reach, volumes.values())).items():
+            self._fault(volumes[name], error)
         self._follower.deletion.sweep()
+
+    def _in_reach(self, volume: Volume) -> bool:
+        """Whether the volume may be asked now; one that was away is left alone for a while."""
+        return time.monotonic() >= self._again.get(volume.name, (0.0, 0.0))[0]
+
+    def undeleted(self) -> list[tuple[str, int, str]]:
+        """Volumes with copies of deleted files that cannot be removed now: name, how many, why."""
+        volumes, found = self.plans.current()[1], []
+        for name, count in self._tombstones.waiting().items():
+            why = self.progress.faults.get(name, "") if name in volumes else NOT_IN_PLAN
+            if why:
+                found.append((name, count, why))
+        return found
 
     def _prepare(self, plan: StoragePlan, volumes: dict[str, Volume]) -> None:
         """Make the folder of a volume that is named for the first time; afterwards one without its mark is away, not new."""
@@ -222,7 +243,7 @@ class Keeper:
         """Whether every file has a copy on `volume` that was read back whole."""
         known = self.copies.among([file.digest for file in files])
         missing = [file for file in files if not any(c.volume == volume.name and c.proven for c in known.get(file.digest, []))]
-        if missing and time.monotonic() < self._again.get(volume.name, (0.0, 0.0))[0]:
+        if missing and not self._in_reach(volume):
             return False
         for file in missing:
             if self._stop.is_set() or self._is_full(volume, file.size):
@@ -310,9 +331,7 @@ class Keeper:
         """On how many volumes a copy that was read whole is there at this moment: a table of yesterday gives no file away."""
         volumes, found = self.plans.current()[1], 0
         for copy in known:
-            if not copy.proven or copy.volume not in volumes:
-                continue
-            if time.monotonic() < self._again.get(copy.volume, (0.0, 0.0))[0]:
+            if not copy.proven or copy.volume not in volumes or not self._in_reach(volumes[copy.volume]):
                 continue
             try:
                 found += volumes[copy.volume].size(file.digest) == file.size

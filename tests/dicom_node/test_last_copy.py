@@ -12,14 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from keeping import COPY, Kept
 from object_store import KEYS, ObjectStore
 
 from dicom_node.archive.files import Archive
 from dicom_node.storage.commands import _rescan
-from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.keeper import Keeper, _File
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.tombstones import Tombstone
 from dicom_node.storage.volumes import Credentials, FolderVolume, NoCopyError, SourceError, Volume, VolumeError, open_volume
 
 pytestmark = pytest.mark.clause("S-5")
@@ -157,12 +156,16 @@ def test_a_table_of_copies_that_is_no_database_does_not_stop_the_node(case: Case
     assert table.with_name("copies.sqlite.aside").read_bytes().startswith(b"no database")
 
 
-def test_deletion_takes_copies_that_the_table_does_not_know(case: Case) -> None:
-    assert case.keeper._copy([case.file], case.volume)
-    case.storage.copies.drop(case.file.digest, "nas")  # killed between writing the copy and its row
-    stone = Tombstone(0, case.file.digest, "H01", "1.2.3", "1.2", "1.2.1", case.file.size, "a reason to delete", "rule", "now", 1)
-    assert Deletion(SimpleNamespace(database=Nothing()), Nothing(), case.archive, case.storage)._remove(stone)
-    assert not case.copy.exists()
+def test_deletion_takes_copies_that_the_table_does_not_know(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.plan(COPY)
+    study, _, (digest, _) = kept.study()
+    kept.look()
+    kept.storage.copies.drop(digest, "nas")  # killed between writing the copy and its row
+    kept.plan()
+    assert kept.deletion.delete(study, "a reason to delete", "rule")
+    kept.look()
+    assert not kept.copy(digest).exists()
 
 
 @pytest.fixture(scope="module")
