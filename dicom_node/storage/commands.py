@@ -6,6 +6,7 @@ import argparse
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from dicom_node import logs
@@ -14,12 +15,13 @@ from dicom_node.index.database import Database
 from dicom_node.index.process import index_file, journal_file
 from dicom_node.index.writer import IndexWriter
 from dicom_node.settings import Settings, load
+from dicom_node.storage.adoption import adopt
 from dicom_node.storage.copies import Copies
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import PlanError, read_plan
 from dicom_node.storage.scrub import Scrubber
-from dicom_node.storage.volumes import Volume, VolumeError
+from dicom_node.storage.volume import Volume, VolumeError
 from dicom_node.supervisor import AlreadyRunningError, lock
 
 MISSING = "没有存储方案 {path} | there is no storage plan"
@@ -42,7 +44,8 @@ def volumes(words: list[str]) -> int:
     asked, settings = _settings(words, parser)
     logs.configure("node.volumes")
     try:
-        plan, known = read_plan(settings.storage_file)
+        storage = Storage(settings)
+        plan, known = read_plan(settings.storage_file, storage.identity)
     except PlanError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -53,7 +56,9 @@ def volumes(words: list[str]) -> int:
         return max([_check(volume) for volume in known.values()])
     try:
         with lock(settings.data):
-            storage = Storage(settings)
+            for volume in plan.volume:
+                with suppress(VolumeError):  # said by the work itself
+                    adopt(known[volume.name], volume.url, storage.copies)
             if asked.what == "rescan":
                 return max([_rescan(volume, storage.copies) for volume in known.values()])
             return _scrub(settings, storage)
@@ -81,6 +86,7 @@ def _rescan(volume: Volume, copies: Copies) -> int:
         for digest, size in volume.walk():
             seen.add(digest)
             copies.enrol([(digest, volume.name, size)], checked_at=0.0)  # the next scrub reads it
+        volume.check()  # it may have gone in the middle
     except VolumeError as error:
         _say(f"✗ {error}")
         return 1

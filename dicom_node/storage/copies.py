@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS released (digest TEXT PRIMARY KEY, at REAL NOT NULL) 
 CREATE TABLE IF NOT EXISTS recalled (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS volume (name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (volume TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
 BAD_AGAIN = 3600.0  # seconds
@@ -205,10 +206,28 @@ class Copies:
         """Study → volume, of all studies that are not online."""
         return dict(self._connection().execute("SELECT study_uid, volume FROM away"))
 
-    def adopt(self, name: str, url: str) -> bool:
-        """Remember a volume; whether it is new, so that its folder may be prepared."""
-        known = self._connection().execute("SELECT url FROM volume WHERE name = ?", (name,)).fetchone()
-        if known == (url,):
-            return False
+    def remember(self, name: str, url: str) -> None:
+        """A volume was seen at `url`."""
         self._connection().execute("INSERT OR REPLACE INTO volume VALUES (?, ?)", (name, url))
-        return True
+
+    def url(self, name: str) -> str | None:
+        """Where a volume was seen last."""
+        found = self._connection().execute("SELECT url FROM volume WHERE name = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def identity(self, name: str) -> str | None:
+        """The identity of a volume; None: none is known."""
+        found = self._connection().execute("SELECT id FROM identity WHERE volume = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def identify(self, name: str, identity: str) -> None:
+        """Remember the identity of a volume, which never changes."""
+        self._connection().execute("INSERT OR IGNORE INTO identity VALUES (?, ?)", (name, identity))
+
+    def some(self, volume: str, count: int) -> list[tuple[str, int]]:
+        """Digest and bytes of some whole copies on `volume`, by chance."""
+        return (
+            self._connection()
+            .execute("SELECT digest, size FROM copy WHERE volume = ? AND state = 'whole' ORDER BY random() LIMIT ?", (volume, count))
+            .fetchall()
+        )

@@ -19,7 +19,7 @@ from dicom_node.index.writer import IndexWriter
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import ONLINE
 from dicom_node.storage.tombstones import Tombstone
-from dicom_node.storage.volumes import Volume, VolumeError
+from dicom_node.storage.volume import Volume, VolumeError
 
 log = logs.get(__name__)
 AT_ONCE = 500

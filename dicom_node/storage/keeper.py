@@ -21,12 +21,13 @@ from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive, sync_folder
 from dicom_node.feed import Event, Feed
 from dicom_node.index.database import Database, among
+from dicom_node.storage.adoption import adopt
 from dicom_node.storage.copies import Copy
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import Conditions, Rule, StoragePlan, Subject
 from dicom_node.storage.scrub import Scrubber
-from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, SourceError, Volume, VolumeError
+from dicom_node.storage.volume import AbsentError, DamagedError, NoCopyError, SourceError, Volume, VolumeError
 
 log = logs.get(__name__)
 Availability = Literal["ONLINE", "NEARLINE", "OFFLINE"]
@@ -71,7 +72,8 @@ class Keeper:
         self.progress = Progress()
         self.scrubber = Scrubber(storage, archive, database)
         self._again: dict[str, tuple[float, float]] = {}  # volume → (not before, pause)
-        self._swept: set[tuple[str, str]] = set()  # folders without what a crash left in them
+        self._unwritten: set[str] = set()  # volumes that are there, and take no copy
+        self._adopted: set[tuple[str, str]] = set()  # volumes that are known to be the right ones, by name and URL
         self._settled: dict[str, tuple[object, ...]] = {}
         self._opened: dict[str, str] = {}
         self._opened_to = 0
@@ -139,21 +141,30 @@ class Keeper:
         return found
 
     def _prepare(self, plan: StoragePlan, volumes: dict[str, Volume]) -> None:
-        """Make the folder of a volume that is named for the first time; afterwards one without its mark is away, not new."""
+        """Look whether each volume is there and is the one it was; one that is named for the first time is made ready."""
         for known in plan.volume:
             volume = volumes[known.name]
-            if not isinstance(volume, FolderVolume) or (known.name, known.url) in self._swept:
+            if not self._in_reach(volume):
                 continue
             try:
-                if self.copies.adopt(known.name, known.url):
-                    volume.prepare()
-                volume.sweep()
+                if (known.name, known.url) in self._adopted:
+                    volume.check()
+                else:
+                    adopt(volume, known.url, self.copies)
+                    self._adopted.add((known.name, known.url))
             except VolumeError as error:
+                self._adopted.discard((known.name, known.url))
                 self._fault(volume, error)
             else:
-                self._swept.add((known.name, known.url))
+                if known.name not in self._unwritten:
+                    self._usable(volume)
         for gone in self.progress.faults.keys() - volumes.keys():
             del self.progress.faults[gone]
+
+    def _usable(self, volume: Volume) -> None:
+        self._again.pop(volume.name, None)
+        self._unwritten.discard(volume.name)
+        self.progress.faults.pop(volume.name, None)
 
     def _away_now(self) -> dict[str, str]:
         if time.monotonic() >= self._away_until:
@@ -258,14 +269,15 @@ class Keeper:
                 log.error("copy.unwritten", digest=file.digest, volume=volume.name, reason=str(error))  # noqa: TRY400
                 return False
             except VolumeError as error:
+                if not isinstance(error, AbsentError):
+                    self._unwritten.add(volume.name)
                 self._fault(volume, error)
                 return False
             except OSError as error:
                 log.error("copy.source_unreadable", digest=file.digest, reason=str(error))  # noqa: TRY400
                 return False
         if missing:
-            self._again.pop(volume.name, None)
-            self.progress.faults.pop(volume.name, None)
+            self._usable(volume)
         return True
 
     def _copy_one(self, file: _File, volume: Volume) -> None:
@@ -340,9 +352,6 @@ class Keeper:
                 self.copies.record([(file.digest, copy.volume, copy.size, "missing")])
             except VolumeError as error:
                 self._fault(volumes[copy.volume], error)
-            else:
-                self._again.pop(copy.volume, None)
-                self.progress.faults.pop(copy.volume, None)
         return found
 
     def _shared(self, digests: list[str], study: str) -> set[str]:

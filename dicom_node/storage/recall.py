@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dicom_node import logs
 from dicom_node.storage.copies import Copies
 from dicom_node.storage.plan import Plans
-from dicom_node.storage.volumes import DamagedError, NoCopyError, Volume, VolumeError
+from dicom_node.storage.volume import DamagedError, NoCopyError, Volume, VolumeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,11 @@ from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.index.database import Database
 from dicom_node.storage.copies import State
+from dicom_node.storage.folder import FolderVolume
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import ONLINE
 from dicom_node.storage.recall import AwayError, Recall
-from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, Volume, VolumeError
+from dicom_node.storage.volume import DamagedError, NoCopyError, Volume, VolumeError
 
 log = logs.get(__name__)
 LOT = 200  # copies looked up at once

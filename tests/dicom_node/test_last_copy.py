@@ -19,7 +19,7 @@ from dicom_node.archive.files import Archive
 from dicom_node.storage.commands import _rescan
 from dicom_node.storage.keeper import Keeper, _File
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.volumes import Credentials, FolderVolume, NoCopyError, SourceError, Volume, VolumeError, open_volume
+from dicom_node.storage.volumes import Credentials, NoCopyError, SourceError, Volume, VolumeError, open_volume
 
 pytestmark = pytest.mark.clause("S-5")
 PLAN = 'settled_minutes = 0\n[[volume]]\nname = "nas"\nurl = "{url}"\nfree_percent = 0\n[[rule]]\nname = "move"\nmove_to = "nas"\n'
@@ -115,18 +115,6 @@ def test_a_volume_that_has_died_since_gives_nothing_away(case: Case) -> None:
     assert "not mounted" in case.keeper.progress.faults["nas"]
 
 
-def test_an_empty_disk_in_the_place_of_a_volume_gives_nothing_away(case: Case) -> None:
-    assert case.keeper._copy([case.file], case.volume)
-    shutil.rmtree(case.nas)
-    (case.nas / "incoming").mkdir(parents=True)
-    (case.nas / FolderVolume.MARK).touch()
-    assert not case.look()
-    assert case.whole() == 1
-    assert [copy.state for copy in case.storage.copies.of(case.file.digest)] == ["missing"]
-    assert case.look(), "the next look copies it again, and then it may go"
-    assert case.whole() == 1
-
-
 def test_a_rotten_online_file_never_replaces_a_whole_copy(case: Case) -> None:
     assert case.keeper._copy([case.file], case.volume)
     case.storage.copies.drop(case.file.digest, "nas")  # the table was lost
@@ -187,6 +175,7 @@ def test_a_bucket_that_is_gone_has_lost_nothing(bucket: ObjectStore) -> None:
 @pytest.mark.clause("S-4")
 def test_an_object_store_refuses_a_rotten_source_and_keeps_what_it_has(bucket: ObjectStore, tmp_path: Path) -> None:
     volume = open_volume("s3", bucket.url(), Credentials(**KEYS))
+    volume.prepare()
     source, content = tmp_path / "source", os.urandom(3000)
     digest = hashlib.sha256(content).hexdigest()
     source.write_bytes(content)

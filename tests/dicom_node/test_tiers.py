@@ -217,7 +217,7 @@ def test_an_object_store_is_pulled_away_in_mid_work(tiers: Tiers, bucket: Object
     study, _ = send(node, 4)
     files = digests(node, study)
     tiers.write('name = "backup"\ncopy_to = "s3"', volumes=s3)
-    own = lambda: sorted(Path(key).stem for key in bucket.names() if key.startswith(prefix + "/"))
+    own = lambda: sorted(Path(key).stem for key in bucket.names() if key.startswith(prefix + "/") and key.endswith(".dcm"))
     node.wait_for(lambda: own() == files)
     for digest in files:
         assert hashlib.sha256(bucket.body(f"{prefix}/{digest[:2]}/{digest}.dcm")).hexdigest() == digest
