@@ -40,8 +40,12 @@ def _make_known(volume: Volume, url: str, copies: Copies) -> None:
         )
     if mark is None:
         volume.prepare()
+        if isinstance(volume, FolderVolume):
+            copies.set_scanned(volume.name)  # it is empty
     elif not mark.id:
         volume.write_mark(Mark.fresh(volume.name))
+    if expected:
+        copies.set_scanned(volume.name)  # the table was not lost
     written = volume.mark()
     if written is not None and written.id:
         copies.identify(volume.name, written.id)

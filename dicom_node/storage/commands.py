@@ -6,6 +6,7 @@ import argparse
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from dicom_node.index.process import index_file, journal_file
 from dicom_node.index.writer import IndexWriter
 from dicom_node.settings import Settings, load
 from dicom_node.storage.adoption import adopt
-from dicom_node.storage.copies import Copies
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import PlanError, read_plan
+from dicom_node.storage.rescan import Rescan
 from dicom_node.storage.scrub import Scrubber
 from dicom_node.storage.volume import Volume, VolumeError
 from dicom_node.supervisor import AlreadyRunningError, lock
@@ -60,7 +61,7 @@ def volumes(words: list[str]) -> int:
                 with suppress(VolumeError):  # said by the work itself
                     adopt(known[volume.name], volume.url, storage.copies)
             if asked.what == "rescan":
-                return max([_rescan(volume, storage.copies) for volume in known.values()])
+                return _rescan_all(settings, storage, known.values())
             return _scrub(settings, storage)
     except AlreadyRunningError as error:
         sys.stderr.write(f"{error}\n")
@@ -80,19 +81,26 @@ def _check(volume: Volume) -> int:
     return 0
 
 
-def _rescan(volume: Volume, copies: Copies) -> int:
-    seen: set[str] = set()
+def _rescan(volume: Volume, rescan: Rescan) -> int:
     try:
-        for digest, size in volume.walk():
-            seen.add(digest)
-            copies.enrol([(digest, volume.name, size)], checked_at=0.0)  # the next scrub reads it
-        volume.check()  # it may have gone in the middle
+        rescan.work(volume, threading.Event(), time.monotonic() + 30 * 86400)
     except VolumeError as error:
         _say(f"✗ {error}")
         return 1
-    lost = copies.forget(volume.name, seen)
-    _say(f"✓ {volume.name}: {len(seen)} 个副本 | copies; {lost} 个缺失 | missing")
     return 0
+
+
+def _rescan_all(settings: Settings, storage: Storage, volumes: Iterable[Volume]) -> int:
+    database = Database(index_file(settings))
+    rescan, codes = Rescan(storage, storage.archive(), database), list[int]()
+    for volume in volumes:
+        codes.append(_rescan(volume, rescan))
+        counts = storage.copies.counts().get(volume.name, {})
+        whole, missing = (counts.get(state, (0, 0))[0] for state in ("whole", "missing"))
+        if not codes[-1]:
+            _say(f"✓ {volume.name}: {whole} 个副本 | copies; {missing} 个缺失 | missing")
+    database.close()
+    return max(codes)
 
 
 def _scrub(settings: Settings, storage: Storage) -> int:

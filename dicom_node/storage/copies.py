@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS released (digest TEXT PRIMARY KEY, at REAL NOT NULL) 
 CREATE TABLE IF NOT EXISTS recalled (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS volume (name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scanned (volume TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (volume TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
@@ -62,7 +63,7 @@ def _put_aside_when_damaged(path: Path) -> None:
         except sqlite3.OperationalError:
             return  # busy, or no room: nothing is wrong with what it says
         except sqlite3.DatabaseError as error:
-            log.error("copies.damaged", reason=str(error), action="put aside; run `volumes rescan` when the node may be stopped")  # noqa: TRY400
+            log.error("copies.damaged", reason=str(error), action="put aside; the keeper goes through the volumes")  # noqa: TRY400
             for left in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
                 if left.exists():
                     left.replace(left.with_name(left.name + ".aside"))
@@ -162,12 +163,12 @@ class Copies:
             found.setdefault(volume, {})[state] = (files, size)
         return found
 
-    def forget(self, volume: str, but: set[str]) -> int:
-        """Mark whole copies on `volume` that are not among `but` as missing; returns how many."""
-        known = [
-            digest for (digest,) in self._connection().execute("SELECT digest FROM copy WHERE volume = ? AND state = 'whole'", (volume,))
-        ]
-        lost = [digest for digest in known if digest not in but]
+    def forget(self, volume: str, but: set[bytes], before: float) -> int:
+        """Mark whole copies on `volume`, seen `before`, that are not among `but` (raw digests) as missing; returns how many."""
+        known = self._connection().execute(
+            "SELECT digest FROM copy WHERE volume = ? AND state = 'whole' AND checked_at < ?", (volume, before)
+        )
+        lost = [digest for (digest,) in known if bytes.fromhex(digest) not in but]
         with self._transaction() as connection:
             connection.executemany(
                 "UPDATE copy SET state = 'missing' WHERE digest = ? AND volume = ?", [(digest, volume) for digest in lost]
@@ -223,6 +224,14 @@ class Copies:
     def identify(self, name: str, identity: str) -> None:
         """Remember the identity of a volume, which never changes."""
         self._connection().execute("INSERT OR IGNORE INTO identity VALUES (?, ?)", (name, identity))
+
+    def set_scanned(self, name: str) -> None:
+        """What is on the volume is in the table."""
+        self._connection().execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", (name, time.time()))
+
+    def is_scanned(self, name: str) -> bool:
+        """Whether what is on the volume is in the table."""
+        return self._connection().execute("SELECT 1 FROM scanned WHERE volume = ?", (name,)).fetchone() is not None
 
     def some(self, volume: str, count: int) -> list[tuple[str, int]]:
         """Digest and bytes of some whole copies on `volume`, by chance."""

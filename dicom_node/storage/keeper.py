@@ -26,6 +26,7 @@ from dicom_node.storage.copies import Copy
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import Conditions, Rule, StoragePlan, Subject
+from dicom_node.storage.rescan import Rescan
 from dicom_node.storage.scrub import Scrubber
 from dicom_node.storage.volume import AbsentError, DamagedError, NoCopyError, SourceError, Volume, VolumeError
 
@@ -71,6 +72,7 @@ class Keeper:
         self._database, self._feed, self._annotations, self._follower = database, feed, annotations, follower
         self.progress = Progress()
         self.scrubber = Scrubber(storage, archive, database)
+        self.rescan = Rescan(storage, archive, database)
         self._again: dict[str, tuple[float, float]] = {}  # volume → (not before, pause)
         self._unwritten: set[str] = set()  # volumes that are there, and take no copy
         self._adopted: set[tuple[str, str]] = set()  # volumes that are known to be the right ones, by name and URL
@@ -107,7 +109,19 @@ class Keeper:
     def round(self, until: float) -> None:
         """A look at all studies; then other work until `until` (monotonic)."""
         self.look()
+        self._rescan(max(until, time.monotonic() + 1.0))
         self.scrubber.work(self._stop, until)
+
+    def _rescan(self, until: float) -> None:
+        for volume in self.plans.current()[1].values():
+            if self.rescan.due(volume.name) and self._in_reach(volume):
+                try:
+                    if not self.rescan.work(volume, self._stop, until):
+                        return
+                except VolumeError as error:
+                    self._fault(volume, error)
+        for name in self.rescan.progress.keys() - self.plans.current()[1].keys():
+            self.rescan.progress.pop(name, None)
 
     def look(self) -> None:
         """One look at all studies."""
@@ -252,6 +266,8 @@ class Keeper:
 
     def _copy(self, files: list[_File], volume: Volume) -> bool:
         """Whether every file has a copy on `volume` that was read back whole."""
+        if self.rescan.due(volume.name):
+            return False
         known = self.copies.among([file.digest for file in files])
         missing = [file for file in files if not any(c.volume == volume.name and c.proven for c in known.get(file.digest, []))]
         if missing and not self._in_reach(volume):
@@ -313,6 +329,8 @@ class Keeper:
 
     def _release(self, study: str, institution: str, files: list[_File], rule: Rule) -> bool:
         """Let the online files go that have enough copies; whether all of them are gone."""
+        if any(self.rescan.due(volume.name) and self._in_reach(volume) for volume in self.plans.current()[1].values()):
+            return False
         known = self.copies.among([file.digest for file in files])
         shared = self._shared([file.digest for file in files], study)
         going, settled = [], True
@@ -343,7 +361,7 @@ class Keeper:
         """On how many volumes a copy that was read whole is there at this moment: a table of yesterday gives no file away."""
         volumes, found = self.plans.current()[1], 0
         for copy in known:
-            if not copy.proven or copy.volume not in volumes or not self._in_reach(volumes[copy.volume]):
+            if not copy.proven or copy.volume not in volumes or not self._in_reach(volumes[copy.volume]) or self.rescan.due(copy.volume):
                 continue
             try:
                 found += volumes[copy.volume].size(file.digest) == file.size

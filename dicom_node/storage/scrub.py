@@ -67,6 +67,8 @@ class Scrubber:
         self._enrol()
         before = time.time() - (0 if everything else plan.scrub.every_days * 86400)
         for name in places:
+            if name != ONLINE and not self._copies.is_scanned(name):
+                continue
             while due := self._copies.due(name, before, LOT):
                 for copy in due:
                     begun = time.monotonic()

@@ -104,7 +104,7 @@ class Kept:
 
     def look(self) -> None:
         """One round of the keeper's thread."""
-        self.keeper.round(time.monotonic() + 5)
+        self.keeper.round(time.monotonic() + 1)
 
 
 def whole(path: Path) -> bool:

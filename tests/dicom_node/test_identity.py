@@ -155,8 +155,7 @@ def test_an_emptied_bucket_is_away_and_not_filled_again(kept: Kept, bucket: Obje
     rule = '[[rule]]\nname = "copy"\n{}_to = "s3"\n'
     s3(kept, bucket, "emptied", rule.format("copy"))
     _, _, (digest, other) = kept.study()
-    kept.look()
-    assert len(objects(bucket, "emptied")) == 2
+    kept.until(lambda: len(objects(bucket, "emptied")) == 2)
     for key in bucket.names():
         if key.startswith("emptied/"):
             bucket.client.delete_object(Bucket="images", Key=key)
@@ -181,7 +180,7 @@ def test_a_bucket_of_an_older_node_gets_its_mark_when_the_known_copies_are_there
     prefix = f"older-{there}"
     s3(kept, bucket, prefix, '[[rule]]\nname = "copy"\ncopy_to = "s3"\n')
     kept.study()
-    kept.look()
+    kept.until(lambda: len(objects(bucket, prefix)) == 2)
     forget_identity(kept)
     for key in bucket.names():
         if key.startswith(prefix) and (not there or not key.endswith(".dcm")):

@@ -101,7 +101,7 @@ def test_a_file_moves_when_its_copy_was_read_whole(case: Case) -> None:
 
 def test_a_copy_found_by_a_rescan_gives_nothing_away_until_it_was_read(case: Case) -> None:
     case.rot(case.copy)
-    assert _rescan(case.volume, case.storage.copies) == 0
+    assert _rescan(case.volume, case.keeper.rescan) == 0
     case.look()
     assert case.whole() == 1, "the online file was given away for a rotten copy"
     assert hashlib.sha256(case.copy.read_bytes()).hexdigest() == case.file.digest, "the rotten copy was made anew first"
