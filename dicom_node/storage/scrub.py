@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -129,7 +130,7 @@ class Scrubber:
 
     def _repair(self, digest: str, name: str, places: dict[str, Volume]) -> None:
         """Make the copy anew from another one."""
-        temporary = self._archive.root / "incoming" / f"repair-{digest[:16]}"
+        temporary = self._archive.root / "incoming" / f"repair-{os.getpid()}-0"  # one at a time
         try:
             self._source(digest, name, temporary, places)
             if name == ONLINE:
