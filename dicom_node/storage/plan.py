@@ -120,6 +120,7 @@ class StoragePlan(BaseModel):
 
     pause_seconds: float = Field(60.0, gt=0, description="between two looks at all studies")
     settled_minutes: float = Field(60.0, ge=0, description="a file stays online so long after it came or came back, whatever the rules say")
+    reserve_percent: float = Field(2.0, ge=0, le=100, description="of the online disk, left free by what is brought back from volumes")
     volume: tuple[VolumePlan, ...] = ()
     rule: tuple[Rule, ...] = ()
     scrub: Scrub = Scrub()
