@@ -20,10 +20,13 @@ from dicom_node import logs
 
 log = logs.get(__name__)
 State = Literal["whole", "damaged", "missing"]
+ONLINE = "online"
+"""The name of the folder `<data>/files`, into which every image is received."""
 _CREATE = """
 CREATE TABLE IF NOT EXISTS copy (digest TEXT NOT NULL, volume TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL,
   checked_at REAL NOT NULL, PRIMARY KEY (digest, volume)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS copy_checked ON copy (volume, checked_at);
+CREATE INDEX IF NOT EXISTS copy_bad ON copy (digest) WHERE state <> 'whole';
 CREATE TABLE IF NOT EXISTS released (digest TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recalled (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NULL) WITHOUT ROWID;
@@ -163,6 +166,15 @@ class Copies:
             found.setdefault(volume, {})[state] = (files, size)
         return found
 
+    def hopeless(self) -> list[str]:
+        """Files with a bad copy of which no whole one is known, wherever; an online file that was given up is none."""
+        found = self._connection().execute(
+            "SELECT DISTINCT digest FROM copy c WHERE state <> 'whole' AND NOT EXISTS (SELECT 1 FROM copy w WHERE w.digest = c.digest "
+            "AND w.state = 'whole' AND NOT (w.volume = ? AND EXISTS (SELECT 1 FROM released r WHERE r.digest = w.digest)))",
+            (ONLINE,),
+        )
+        return [digest for (digest,) in found]
+
     def forget(self, volume: str, but: set[bytes], before: float) -> int:
         """Mark whole copies on `volume`, seen `before`, that are not among `but` (raw digests) as missing; returns how many."""
         known = self._connection().execute(
@@ -179,15 +191,20 @@ class Copies:
         """The online files of these are given up on purpose; said before they go."""
         now = time.time()
         with self._transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO released VALUES (?, ?)", [(digest, now) for digest in digests])
+            for digest in digests:
+                connection.execute("INSERT OR REPLACE INTO released VALUES (?, ?)", (digest, now))
+                connection.execute("DELETE FROM copy WHERE digest = ? AND volume = ?", (digest, ONLINE))
 
     def released(self, digest: str) -> bool:
         """Whether the online file was given up on purpose."""
         return self._connection().execute("SELECT 1 FROM released WHERE digest = ?", (digest,)).fetchone() is not None
 
-    def recalled(self, digest: str) -> None:
-        """The file is online again."""
-        self._connection().execute("INSERT OR IGNORE INTO recalled VALUES (?)", (digest,))
+    def recalled(self, digest: str, size: int) -> None:
+        """The file is online again, and whole."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO recalled VALUES (?)", (digest,))
+            connection.execute("DELETE FROM released WHERE digest = ?", (digest,))
+            connection.execute("INSERT OR REPLACE INTO copy VALUES (?, ?, ?, 'whole', ?)", (digest, ONLINE, size, time.time()))
 
     def take_recalled(self) -> list[str]:
         """Files that came back since the last call."""

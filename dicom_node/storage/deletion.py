@@ -16,8 +16,8 @@ from dicom_node.index.database import among
 from dicom_node.index.publish import STUDY_STATE
 from dicom_node.index.schema import HIDDEN_STUDY_SELECT
 from dicom_node.index.writer import IndexWriter
+from dicom_node.storage.copies import ONLINE
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.plan import ONLINE
 from dicom_node.storage.tombstones import Tombstone
 from dicom_node.storage.volume import Volume, VolumeError
 

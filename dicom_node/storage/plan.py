@@ -19,12 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dicom_node import logs
 from dicom_node.storage.bucket import Credentials
+from dicom_node.storage.copies import ONLINE
 from dicom_node.storage.volume import Volume
 from dicom_node.storage.volumes import open_volume
 
 log = logs.get(__name__)
-ONLINE = "online"
-"""The name of the folder `<data>/files`, into which every image is received."""
 Tier = Literal["nearline", "backup"]
 CREDENTIAL_KEYS = {"access_key", "secret_key"}
 

@@ -76,7 +76,7 @@ class Recall:
                 try:
                     size = self.fetch(digest, temporary)
                     archive.put_back(digest, temporary)
-                    self._copies.recalled(digest)
+                    self._copies.recalled(digest, size)
                     log.info("file.recalled", digest=digest, bytes=size)
                 finally:
                     temporary.unlink(missing_ok=True)

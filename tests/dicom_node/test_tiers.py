@@ -389,3 +389,13 @@ def test_a_deletion_that_waits_for_a_volume_is_on_the_status_page_and_ends_by_it
     tiers.write()
     node.wait_for(lambda: not any(tiers.on_nas(digest).exists() for digest in files))
     node.wait_for(lambda: 'data-fault="undeleted"' not in operated(node, "/status"))
+
+
+def test_without_volumes_a_damaged_online_file_is_on_the_status_page(tiers: Tiers) -> None:
+    node = tiers.node
+    study, _ = send(node, 2)
+    files = digests(node, study)
+    tiers.online(files[0]).write_bytes(b"rotten")
+    tiers.write(nas=False, scrub="every_days = 0.000001")
+    node.wait_for(lambda: 'data-fault="copies"' in operated(node, "/status"))
+    assert "node_copies_hopeless 1" in operated(node, "/metrics")
