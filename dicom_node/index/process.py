@@ -201,7 +201,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     keeper = Keeper(storage, archive, database, feed, annotations, follower)
     openings = Openings(feed)
     answerers: dict[str, link.Answerer] = {
-        "find": lambda question: answer_find(database, question, keeper.availability),
+        "find": lambda question: answer_find(database, question, keeper.availability.of),
         "retrieve": lambda question: answer_retrieve(database, openings, question),
         "stored_syntaxes": lambda question: answer_stored_syntaxes(database, question),
         "worklist": lambda question: answer_worklist(entries, question),

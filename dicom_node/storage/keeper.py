@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from dicom_node import logs
 from dicom_node.annotations import Annotations
@@ -22,6 +22,7 @@ from dicom_node.archive.files import Archive, sync_folder
 from dicom_node.feed import Event, Feed
 from dicom_node.index.database import Database, among
 from dicom_node.storage.adoption import adopt
+from dicom_node.storage.availability import Availability
 from dicom_node.storage.copies import Copy
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
@@ -31,8 +32,6 @@ from dicom_node.storage.scrub import Scrubber
 from dicom_node.storage.volume import AbsentError, DamagedError, NoCopyError, SourceError, Volume, VolumeError
 
 log = logs.get(__name__)
-Availability = Literal["ONLINE", "NEARLINE", "OFFLINE"]
-REMEMBERED = 1.0  # seconds that the list of studies which are away is good for
 NOT_IN_PLAN = "不在存储方案中 | not in the storage plan"
 LONGEST_PAUSE = 600.0  # seconds until a volume that was away is tried again
 
@@ -72,6 +71,7 @@ class Keeper:
         self._database, self._feed, self._annotations, self._follower = database, feed, annotations, follower
         self.progress = Progress()
         self.scrubber = Scrubber(storage, archive, database)
+        self.availability = Availability(storage, archive, database, lambda: self.progress.faults)
         self.rescan = Rescan(storage, archive, database)
         self._again: dict[str, tuple[float, float]] = {}  # volume → (not before, pause)
         self._unwritten: set[str] = set()  # volumes that are there, and take no copy
@@ -79,8 +79,6 @@ class Keeper:
         self._settled: dict[str, tuple[object, ...]] = {}
         self._opened: dict[str, str] = {}
         self._opened_to = 0
-        self._away: dict[str, str] = {}
-        self._away_until = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -179,22 +177,6 @@ class Keeper:
         self._again.pop(volume.name, None)
         self._unwritten.discard(volume.name)
         self.progress.faults.pop(volume.name, None)
-
-    def _away_now(self) -> dict[str, str]:
-        if time.monotonic() >= self._away_until:
-            self._away, self._away_until = self.copies.away(), time.monotonic() + REMEMBERED
-        return self._away
-
-    def any_away(self) -> bool:
-        """Whether there is a study that is not online."""
-        return bool(self._away_now())
-
-    def availability(self, study: str) -> Availability:
-        """Instance Availability (0008,0056; PS3.3 C.4.23.1.1) of a study: where its files are now."""
-        volume = self._away_now().get(study)
-        if volume is None:
-            return "ONLINE"
-        return "OFFLINE" if volume in self.progress.faults or volume not in self.plans.current()[1] else "NEARLINE"
 
     def _subjects(self) -> list[dict[str, object]]:
         """Every study, those of which nothing is shown too."""
