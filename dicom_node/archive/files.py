@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_node.archive.filesystem import syncs_names
+from dicom_node.archive.leftovers import sweep
 
 if TYPE_CHECKING:
     from dicom_node.archive.stock import Stock
@@ -159,9 +160,7 @@ class Archive:
     def prepare(self, beginning: str = "") -> None:
         """Make the folders; sweep what a crash left half-written (none of it was acknowledged): names with this `beginning`."""
         self._incoming.mkdir(parents=True, exist_ok=True)
-        for left in self._incoming.iterdir():
-            if left.name.startswith(beginning):
-                left.unlink(missing_ok=True)
+        sweep(self._incoming, beginning)
 
     def incoming(self, head: bytes, beginning: str = "") -> IncomingFile:
         """Begin a new file with `head` as its first bytes."""

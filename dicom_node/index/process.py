@@ -15,7 +15,7 @@ import uvicorn
 
 from dicom_node import logs
 from dicom_node.annotations import Annotations
-from dicom_node.archive.files import WEB, Archive
+from dicom_node.archive.files import Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database, StaleIndexError
 from dicom_node.index.publish import Publisher
@@ -191,7 +191,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     """Work until SIGTERM."""
     storage = Storage(settings)
     archive = storage.archive()
-    archive.prepare(WEB)
+    archive.prepare()
     database = open_index(settings, archive, storage.tombstones)
     feed = Feed(settings.data / "feed.sqlite")
     annotations = Annotations(settings.data / "annotations.sqlite", settings.annotations)
@@ -201,7 +201,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     keeper = Keeper(storage, archive, database, feed, annotations, follower)
     openings = Openings(feed)
     answerers: dict[str, link.Answerer] = {
-        "find": lambda question: answer_find(database, question, keeper.availability),
+        "find": lambda question: answer_find(database, question, keeper.availability.of),
         "retrieve": lambda question: answer_retrieve(database, openings, question),
         "stored_syntaxes": lambda question: answer_stored_syntaxes(database, question),
         "worklist": lambda question: answer_worklist(entries, question),

@@ -7,6 +7,7 @@ already, a rejection note or an instance sent again after its retention had expi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,14 @@ class IndexWriter:
             raise
         self.database.changed({row["study_uid"] for row in batch.rows} | batch.changes.studies)
 
-    def forget(self, studies: list[str], arrivals: list[int]) -> None:
-        """Take deleted instances out of the index, with all that was said of them."""
+    def forget(self, buried: Mapping[int, tuple[str, int]]) -> None:
+        """Take deleted instances out of the index: arrival → its study, and the journal's end at the deletion.
+
+        What was said of the study goes as far as it was said before that end; the study may have been sent again since.
+        """
+        arrivals, ends = list(buried), dict[str, int]()
+        for study, until in buried.values():
+            ends[study] = max(until, ends.get(study, 0))
         writer = self.database.writer
         writer.execute("BEGIN")
         try:
@@ -129,13 +136,14 @@ class IndexWriter:
                 part = arrivals[at : at + AT_ONCE]
                 for table in ("instance", "header", "conflict", "rejection"):
                     writer.execute(f"DELETE FROM {table} WHERE {among('arrival', part)}", part)  # noqa: S608
-            writer.execute(f"DELETE FROM visibility WHERE {among('study_uid', studies)}", studies)  # noqa: S608
-            self._summarize(studies)
+            for study, until in ends.items():
+                writer.execute("DELETE FROM visibility WHERE study_uid = ? AND arrival < ?", [study, until])
+            self._summarize(sorted(ends))
             writer.execute("COMMIT")
         except BaseException:
             writer.execute("ROLLBACK")
             raise
-        self.database.changed(studies)
+        self.database.changed(ends)
 
     def _summarize(self, studies: list[str]) -> None:
         """Make the summaries of these studies anew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,13 @@ from dicom_node.query.link import Blobs
 from dicom_node.query.matching import QueryError
 from dicom_node.query.models import ROOTS, UNIQUE, upper_fault
 from dicom_node.query.search import MAX_ROWS, Scope, search
+from dicom_node.storage.availability import WORDS, Entity, Word
 
-STUDY = "availability_of"  # the study's UID, whether it was asked for or not
+# what availability is asked of, whether it was asked for or not
+_ENTITY: dict[Level, tuple[str, ...]] = {
+    "patient": (), "study": ("s.study_uid",), "series": ("s.study_uid", "r.series_uid"),
+    "instance": ("s.study_uid", "r.series_uid", "i.digest"),
+}  # fmt: skip
 _NOT_MATCHED = {CHARACTER_SET, LEVEL, RETRIEVE_AET, AVAILABILITY, "00080201"}  # the last: time zone
 
 
@@ -53,15 +58,17 @@ def fixed_elements(word: str, aet: str) -> dict[str, tuple[str, str]]:
     return {CHARACTER_SET: ("CS", "ISO_IR 192"), LEVEL: ("CS", word), RETRIEVE_AET: ("AE", aet)}
 
 
-def _online(study: str) -> str:  # noqa: ARG001 - a node without volumes
-    return "ONLINE"
+def _online(entities: Sequence[Entity]) -> Sequence[Word]:
+    return ["ONLINE"] * len(entities)
 
 
-def answer_find(database: Database, question: dict[str, Any], availability: Callable[[str], str] = _online) -> Blobs | dict[str, Any]:
+def answer_find(
+    database: Database, question: dict[str, Any], availability: Callable[[Sequence[Entity]], Sequence[Word]] = _online
+) -> Blobs | dict[str, Any]:
     """The identifiers of the matches in the encoding asked for, or `{"error": code, "detail": words}`.
 
     `keys`: tag → text, values separated by backslashes. `relational` and `combined`: what was negotiated (PS3.4 C.5.1.1.1).
-    `availability`: of a study by its UID (PS3.4 C.4.1.1.3.2). `explicit`: the identifiers have value representations; `aet`: the node's title, where the matches can be retrieved.
+    `availability`: of studies, series or instances (PS3.4 C.4.1.1.3.2). `explicit`: the identifiers have value representations; `aet`: the node's title, where the matches can be retrieved.
     """
     found = plan(question["root"], question["level"], question["keys"], relational=question["relational"])
     if isinstance(found, str):
@@ -73,7 +80,7 @@ def answer_find(database: Database, question: dict[str, Any], availability: Call
             found.query,
             Scope(frozenset({question["institution"]})),
             keys=found.keys,
-            columns=() if found.level == "patient" else (f's.study_uid AS "{STUDY}"',),
+            columns=tuple(f'{column} AS "availability_{at}"' for at, column in enumerate(_ENTITY[found.level])),
             combined=question["combined"],
             limit=MAX_ROWS + 1,
         )
@@ -83,8 +90,7 @@ def answer_find(database: Database, question: dict[str, Any], availability: Call
     encode = encoder(found.keys, fixed, explicit=question["explicit"])
     if AVAILABILITY not in question["keys"] or found.level == "patient":
         return Blobs([encode(row) for row in rows[:MAX_ROWS]], whole=len(rows) <= MAX_ROWS)
-    told = {
-        value: encoder(found.keys, fixed | {AVAILABILITY: ("CS", value)}, explicit=question["explicit"])
-        for value in ("ONLINE", "NEARLINE", "OFFLINE")
-    }
-    return Blobs([told[availability(row[STUDY])](row) for row in rows[:MAX_ROWS]], whole=len(rows) <= MAX_ROWS)
+    told = {value: encoder(found.keys, fixed | {AVAILABILITY: ("CS", value)}, explicit=question["explicit"]) for value in WORDS}
+    shown = rows[:MAX_ROWS]
+    words = availability([(row["availability_0"], row.get("availability_1"), row.get("availability_2")) for row in shown])
+    return Blobs([told[word](row) for row, word in zip(shown, words, strict=True)], whole=len(rows) <= MAX_ROWS)

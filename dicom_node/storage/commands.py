@@ -6,6 +6,8 @@ import argparse
 import sys
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from dicom_node import logs
@@ -14,12 +16,13 @@ from dicom_node.index.database import Database
 from dicom_node.index.process import index_file, journal_file
 from dicom_node.index.writer import IndexWriter
 from dicom_node.settings import Settings, load
-from dicom_node.storage.copies import Copies
+from dicom_node.storage.adoption import adopt
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import PlanError, read_plan
+from dicom_node.storage.rescan import Rescan
 from dicom_node.storage.scrub import Scrubber
-from dicom_node.storage.volumes import Volume, VolumeError
+from dicom_node.storage.volume import Volume, VolumeError
 from dicom_node.supervisor import AlreadyRunningError, lock
 
 MISSING = "没有存储方案 {path} | there is no storage plan"
@@ -42,7 +45,8 @@ def volumes(words: list[str]) -> int:
     asked, settings = _settings(words, parser)
     logs.configure("node.volumes")
     try:
-        plan, known = read_plan(settings.storage_file)
+        storage = Storage(settings)
+        plan, known = read_plan(settings.storage_file, storage.identity)
     except PlanError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -53,9 +57,11 @@ def volumes(words: list[str]) -> int:
         return max([_check(volume) for volume in known.values()])
     try:
         with lock(settings.data):
-            storage = Storage(settings)
+            for volume in plan.volume:
+                with suppress(VolumeError):  # said by the work itself
+                    adopt(known[volume.name], volume.url, storage.copies)
             if asked.what == "rescan":
-                return max([_rescan(volume, storage.copies) for volume in known.values()])
+                return _rescan_all(settings, storage, known.values())
             return _scrub(settings, storage)
     except AlreadyRunningError as error:
         sys.stderr.write(f"{error}\n")
@@ -75,18 +81,26 @@ def _check(volume: Volume) -> int:
     return 0
 
 
-def _rescan(volume: Volume, copies: Copies) -> int:
-    seen: set[str] = set()
+def _rescan(volume: Volume, rescan: Rescan) -> int:
     try:
-        for digest, size in volume.walk():
-            seen.add(digest)
-            copies.enrol([(digest, volume.name, size)], checked_at=0.0)  # the next scrub reads it
+        rescan.work(volume, threading.Event(), time.monotonic() + 30 * 86400)
     except VolumeError as error:
         _say(f"✗ {error}")
         return 1
-    lost = copies.forget(volume.name, seen)
-    _say(f"✓ {volume.name}: {len(seen)} 个副本 | copies; {lost} 个缺失 | missing")
     return 0
+
+
+def _rescan_all(settings: Settings, storage: Storage, volumes: Iterable[Volume]) -> int:
+    database = Database(index_file(settings))
+    rescan, codes = Rescan(storage, storage.archive(), database), list[int]()
+    for volume in volumes:
+        codes.append(_rescan(volume, rescan))
+        counts = storage.copies.counts().get(volume.name, {})
+        whole, missing = (counts.get(state, (0, 0))[0] for state in ("whole", "missing"))
+        if not codes[-1]:
+            _say(f"✓ {volume.name}: {whole} 个副本 | copies; {missing} 个缺失 | missing")
+    database.close()
+    return max(codes)
 
 
 def _scrub(settings: Settings, storage: Storage) -> int:
@@ -132,10 +146,17 @@ def _delete(settings: Settings, study: str, reason: str, by: str) -> int:
     if not count:
         _say("没有该检查 | there is no such study")
         return 1
-    done = Deletion(writer, Feed(settings.data / "feed.sqlite"), archive, storage).delete(study, reason, f"by {by}")
+    deletion = Deletion(writer, Feed(settings.data / "feed.sqlite"), archive, storage)
+    done = deletion.delete(study, reason, f"by {by}")
+    if done:
+        deletion.settle(storage.plans.current()[1].values())
     database.close()
     if not done:
         _say("不能删除: 隔离区中有该检查的文件, 或其中的拒绝说明涉及其他检查 | it must stay: see the log for the reason")
         return 1
     _say(f"已删除 {count} 个实例 | deleted {count} instances")
+    for name, left in storage.tombstones.waiting().items():
+        _say(
+            f"! {name}: 仍有 {left} 个副本待删除, 该卷可用后由节点删除 | {left} copies are left; the node removes them when the volume can be used"
+        )
     return 0

@@ -20,14 +20,19 @@ from dicom_node import logs
 
 log = logs.get(__name__)
 State = Literal["whole", "damaged", "missing"]
+ONLINE = "online"
+"""The name of the folder `<data>/files`, into which every image is received."""
 _CREATE = """
 CREATE TABLE IF NOT EXISTS copy (digest TEXT NOT NULL, volume TEXT NOT NULL, size INTEGER NOT NULL, state TEXT NOT NULL,
   checked_at REAL NOT NULL, PRIMARY KEY (digest, volume)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS copy_checked ON copy (volume, checked_at);
+CREATE INDEX IF NOT EXISTS copy_bad ON copy (digest) WHERE state <> 'whole';
 CREATE TABLE IF NOT EXISTS released (digest TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS recalled (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS volume (name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scanned (volume TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (volume TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
 BAD_AGAIN = 3600.0  # seconds
@@ -61,7 +66,7 @@ def _put_aside_when_damaged(path: Path) -> None:
         except sqlite3.OperationalError:
             return  # busy, or no room: nothing is wrong with what it says
         except sqlite3.DatabaseError as error:
-            log.error("copies.damaged", reason=str(error), action="put aside; run `volumes rescan` when the node may be stopped")  # noqa: TRY400
+            log.error("copies.damaged", reason=str(error), action="put aside; the keeper goes through the volumes")  # noqa: TRY400
             for left in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
                 if left.exists():
                     left.replace(left.with_name(left.name + ".aside"))
@@ -161,12 +166,21 @@ class Copies:
             found.setdefault(volume, {})[state] = (files, size)
         return found
 
-    def forget(self, volume: str, but: set[str]) -> int:
-        """Mark whole copies on `volume` that are not among `but` as missing; returns how many."""
-        known = [
-            digest for (digest,) in self._connection().execute("SELECT digest FROM copy WHERE volume = ? AND state = 'whole'", (volume,))
-        ]
-        lost = [digest for digest in known if digest not in but]
+    def hopeless(self) -> list[str]:
+        """Files with a bad copy of which no whole one is known, wherever; an online file that was given up is none."""
+        found = self._connection().execute(
+            "SELECT DISTINCT digest FROM copy c WHERE state <> 'whole' AND NOT EXISTS (SELECT 1 FROM copy w WHERE w.digest = c.digest "
+            "AND w.state = 'whole' AND NOT (w.volume = ? AND EXISTS (SELECT 1 FROM released r WHERE r.digest = w.digest)))",
+            (ONLINE,),
+        )
+        return [digest for (digest,) in found]
+
+    def forget(self, volume: str, but: set[bytes], before: float) -> int:
+        """Mark whole copies on `volume`, seen `before`, that are not among `but` (raw digests) as missing; returns how many."""
+        known = self._connection().execute(
+            "SELECT digest FROM copy WHERE volume = ? AND state = 'whole' AND checked_at < ?", (volume, before)
+        )
+        lost = [digest for (digest,) in known if bytes.fromhex(digest) not in but]
         with self._transaction() as connection:
             connection.executemany(
                 "UPDATE copy SET state = 'missing' WHERE digest = ? AND volume = ?", [(digest, volume) for digest in lost]
@@ -177,15 +191,20 @@ class Copies:
         """The online files of these are given up on purpose; said before they go."""
         now = time.time()
         with self._transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO released VALUES (?, ?)", [(digest, now) for digest in digests])
+            for digest in digests:
+                connection.execute("INSERT OR REPLACE INTO released VALUES (?, ?)", (digest, now))
+                connection.execute("DELETE FROM copy WHERE digest = ? AND volume = ?", (digest, ONLINE))
 
     def released(self, digest: str) -> bool:
         """Whether the online file was given up on purpose."""
         return self._connection().execute("SELECT 1 FROM released WHERE digest = ?", (digest,)).fetchone() is not None
 
-    def recalled(self, digest: str) -> None:
-        """The file is online again."""
-        self._connection().execute("INSERT OR IGNORE INTO recalled VALUES (?)", (digest,))
+    def recalled(self, digest: str, size: int) -> None:
+        """The file is online again, and whole."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO recalled VALUES (?)", (digest,))
+            connection.execute("DELETE FROM released WHERE digest = ?", (digest,))
+            connection.execute("INSERT OR REPLACE INTO copy VALUES (?, ?, ?, 'whole', ?)", (digest, ONLINE, size, time.time()))
 
     def take_recalled(self) -> list[str]:
         """Files that came back since the last call."""
@@ -205,10 +224,36 @@ class Copies:
         """Study → volume, of all studies that are not online."""
         return dict(self._connection().execute("SELECT study_uid, volume FROM away"))
 
-    def adopt(self, name: str, url: str) -> bool:
-        """Remember a volume; whether it is new, so that its folder may be prepared."""
-        known = self._connection().execute("SELECT url FROM volume WHERE name = ?", (name,)).fetchone()
-        if known == (url,):
-            return False
+    def remember(self, name: str, url: str) -> None:
+        """A volume was seen at `url`."""
         self._connection().execute("INSERT OR REPLACE INTO volume VALUES (?, ?)", (name, url))
-        return True
+
+    def url(self, name: str) -> str | None:
+        """Where a volume was seen last."""
+        found = self._connection().execute("SELECT url FROM volume WHERE name = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def identity(self, name: str) -> str | None:
+        """The identity of a volume; None: none is known."""
+        found = self._connection().execute("SELECT id FROM identity WHERE volume = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def identify(self, name: str, identity: str) -> None:
+        """Remember the identity of a volume, which never changes."""
+        self._connection().execute("INSERT OR IGNORE INTO identity VALUES (?, ?)", (name, identity))
+
+    def set_scanned(self, name: str) -> None:
+        """What is on the volume is in the table."""
+        self._connection().execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", (name, time.time()))
+
+    def is_scanned(self, name: str) -> bool:
+        """Whether what is on the volume is in the table."""
+        return self._connection().execute("SELECT 1 FROM scanned WHERE volume = ?", (name,)).fetchone() is not None
+
+    def some(self, volume: str, count: int) -> list[tuple[str, int]]:
+        """Digest and bytes of some whole copies on `volume`, by chance."""
+        return (
+            self._connection()
+            .execute("SELECT digest, size FROM copy WHERE volume = ? AND state = 'whole' ORDER BY random() LIMIT ?", (volume, count))
+            .fetchall()
+        )

@@ -1,11 +1,13 @@
-"""Deletion of a study, for a reason: tombstones first, then the index, the feed, and at last every copy of the files.
+"""Deletion of a study, for a reason: tombstones first, then the feed, the index and the online folder, at last the copies on volumes.
 
-It may be cut off anywhere: what has a tombstone and is not done is gone through again at the next start.
+It may be cut off anywhere: what has a tombstone and is not done is gone through again, the index's part at the next start, that of
+the volumes by the keeper whenever a volume can be used. Only what was buried goes: the study may have been sent again since.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from dicom_node import logs
 from dicom_node.archive.files import Archive
@@ -14,12 +16,13 @@ from dicom_node.index.database import among
 from dicom_node.index.publish import STUDY_STATE
 from dicom_node.index.schema import HIDDEN_STUDY_SELECT
 from dicom_node.index.writer import IndexWriter
+from dicom_node.storage.copies import ONLINE
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.plan import ONLINE
 from dicom_node.storage.tombstones import Tombstone
-from dicom_node.storage.volumes import VolumeError
+from dicom_node.storage.volume import Volume, VolumeError
 
 log = logs.get(__name__)
+AT_ONCE = 500
 GRACE = 60.0  # seconds a deleted file is set aside: the same bytes may be arriving just now
 DELETED = {"code": "deleted", "meaning": "Deleted by the storage plan"}
 
@@ -53,28 +56,60 @@ class Deletion:
         return True
 
     def finish(self) -> None:
-        """Do what the tombstones say and is not done yet."""
+        """Do what the tombstones say and is not done yet, but on the volumes."""
         waiting = self._tombstones.undone()
         if not waiting:
             return
-        studies = sorted({stone.study_uid for stone in waiting})
         self._tell(waiting)
-        self._writer.forget(studies, [stone.arrival for stone in waiting])
-        done = [stone.arrival for stone in waiting if self._remove(stone)]
-        self._tombstones.finish(done)
-        for study in studies:
+        self._writer.forget({stone.arrival: (stone.study_uid, stone.until) for stone in waiting})
+        self._tombstones.forgotten({stone.arrival: self._set_aside(stone) for stone in waiting})
+        studies = {stone.study_uid for stone in waiting}
+        for study in studies - self._shown_again(studies):
             self._copies.set_away(study, None)
-        log.warning("files.deleted", files=len(done), waiting=len(waiting) - len(done), studies=len(studies))
+        log.warning("files.deleted", files=len(waiting), studies=len(studies))
+
+    def settle(self, volumes: Iterable[Volume]) -> dict[str, VolumeError]:
+        """Remove the copies of what was buried from those of `volumes` that answer; what the others said. For the keeper's thread."""
+        said: dict[str, VolumeError] = {}
+        for volume in volumes:
+            while (stones := self._tombstones.pending(volume.name, AT_ONCE)) and volume.name not in said:
+                if self._writer.journal.backlog(self._writer.cursor)[0]:
+                    return said  # the same bytes may be among what is not indexed yet
+                gone = []
+                try:
+                    for stone in stones:
+                        if not self._in_use(stone.digest):
+                            volume.delete(stone.digest)
+                            self._copies.drop(stone.digest, volume.name)
+                        gone.append(stone.arrival)
+                except VolumeError as error:
+                    said[volume.name] = error
+                self._tombstones.removed(volume.name, gone)
+                if gone:
+                    log.warning("copies.deleted", volume=volume.name, copies=len(gone))
+        return said
+
+    def _shown_again(self, studies: set[str]) -> set[str]:
+        """Those of which the index has something: they were sent again after the deletion."""
+        uids = sorted(studies)
+        rows = self._writer.database.rows(f"SELECT DISTINCT study_uid FROM instance WHERE {among('study_uid', uids)}", uids)  # noqa: S608
+        return {row["study_uid"] for row in rows}
 
     def _tell(self, waiting: list[Tombstone]) -> None:
         """One row for each instance, with what the study was and that nothing of it is left."""
         uids = sorted({stone.study_uid for stone in waiting})
-        states = {
-            row["study_uid"]: row | {"series": 0, "instances": 0}
+        named = among("study_uid", uids)
+        again = {
+            row["study_uid"]: row
             for row in self._writer.database.rows(
-                f"SELECT {STUDY_STATE} FROM ({HIDDEN_STUDY_SELECT.format(among('study_uid', uids))})",  # noqa: S608
-                uids,
+                f"SELECT study_uid, count(DISTINCT series_uid) AS series, count(*) AS instances FROM instance WHERE visible AND {named} "  # noqa: S608
+                f"AND NOT {among('arrival', waiting)} GROUP BY study_uid",
+                [*uids, *(stone.arrival for stone in waiting)],
             )
+        }
+        states = {
+            row["study_uid"]: row | {"series": 0, "instances": 0} | again.get(row["study_uid"], {})
+            for row in self._writer.database.rows(f"SELECT {STUDY_STATE} FROM ({HIDDEN_STUDY_SELECT.format(named)})", uids)  # noqa: S608
         }  # a study that the index has forgotten already was told of before
         self._feed.append(
             Event(
@@ -87,23 +122,14 @@ class Deletion:
             for stone in waiting if stone.study_uid in states
         )  # fmt: skip
 
-    def _remove(self, stone: Tombstone) -> bool:
-        """Remove every copy of the file; whether nothing is left of it. Bytes that belong to something else too stay."""
+    def _set_aside(self, stone: Tombstone) -> set[str]:
+        """Take the online file away; on which volumes there may be a copy. Bytes that belong to something else too stay."""
         if self._in_use(stone.digest):
-            return True
-        gone = True
-        volumes = self._plans.current()[1]
-        for name, volume in volumes.items():  # all of them: a copy cut off before its row was written must go as well
-            try:
-                volume.delete(stone.digest)
-            except VolumeError as error:
-                log.warning("copy.undeleted", volume=name, digest=stone.digest, reason=str(error))
-                gone = False
-                continue
-            self._copies.drop(stone.digest, name)
+            return set()
         self._archive.set_aside(stone.digest)
         self._copies.drop(stone.digest, ONLINE)
-        return gone
+        known = {copy.volume for copy in self._copies.of(stone.digest)}
+        return known.union(self._plans.current()[1])  # also a copy that was cut off before its row was written
 
     def _in_use(self, digest: str) -> bool:
         database = self._writer.database

@@ -14,23 +14,25 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from dicom_node import logs
 from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive, sync_folder
 from dicom_node.feed import Event, Feed
 from dicom_node.index.database import Database, among
+from dicom_node.storage.adoption import adopt
+from dicom_node.storage.availability import Availability
 from dicom_node.storage.copies import Copy
 from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.parts import Storage
 from dicom_node.storage.plan import Conditions, Rule, StoragePlan, Subject
+from dicom_node.storage.rescan import Rescan
 from dicom_node.storage.scrub import Scrubber
-from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, SourceError, Volume, VolumeError
+from dicom_node.storage.volume import AbsentError, DamagedError, NoCopyError, SourceError, Volume, VolumeError
 
 log = logs.get(__name__)
-Availability = Literal["ONLINE", "NEARLINE", "OFFLINE"]
-REMEMBERED = 1.0  # seconds that the list of studies which are away is good for
+NOT_IN_PLAN = "不在存储方案中 | not in the storage plan"
 LONGEST_PAUSE = 600.0  # seconds until a volume that was away is tried again
 
 
@@ -65,16 +67,18 @@ class Keeper:
         self, storage: Storage, archive: Archive, database: Database, feed: Feed, annotations: Annotations, follower: Deleter
     ) -> None:
         self.plans, self.copies, self._archive = storage.plans, storage.copies, archive
+        self._tombstones = storage.tombstones
         self._database, self._feed, self._annotations, self._follower = database, feed, annotations, follower
         self.progress = Progress()
         self.scrubber = Scrubber(storage, archive, database)
+        self.availability = Availability(storage, archive, database, lambda: self.progress.faults)
+        self.rescan = Rescan(storage, archive, database)
         self._again: dict[str, tuple[float, float]] = {}  # volume → (not before, pause)
-        self._swept: set[tuple[str, str]] = set()  # folders without what a crash left in them
+        self._unwritten: set[str] = set()  # volumes that are there, and take no copy
+        self._adopted: set[tuple[str, str]] = set()  # volumes that are known to be the right ones, by name and URL
         self._settled: dict[str, tuple[object, ...]] = {}
         self._opened: dict[str, str] = {}
         self._opened_to = 0
-        self._away: dict[str, str] = {}
-        self._away_until = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -93,13 +97,29 @@ class Keeper:
             plan = self.plans.current()[0]
             until = time.monotonic() + plan.pause_seconds
             try:
-                self.look()
-                self.scrubber.work(self._stop, until)
+                self.round(until)
             except Exception:
                 log.exception("keeper.failed")
             self._stop.wait(0.1)
             while time.monotonic() < until and not self._stop.is_set() and self.plans.current()[0] is plan:
                 self._stop.wait(min(1.0, max(0.0, until - time.monotonic())))
+
+    def round(self, until: float) -> None:
+        """A look at all studies; then other work until `until` (monotonic)."""
+        self.look()
+        self._rescan(max(until, time.monotonic() + 1.0))
+        self.scrubber.work(self._stop, until)
+
+    def _rescan(self, until: float) -> None:
+        for volume in self.plans.current()[1].values():
+            if self.rescan.due(volume.name) and self._in_reach(volume):
+                try:
+                    if not self.rescan.work(volume, self._stop, until):
+                        return
+                except VolumeError as error:
+                    self._fault(volume, error)
+        for name in self.rescan.progress.keys() - self.plans.current()[1].keys():
+            self.rescan.progress.pop(name, None)
 
     def look(self) -> None:
         """One look at all studies."""
@@ -115,40 +135,48 @@ class Keeper:
                 self._keep(subject, reports, plan, volumes)
             self._keep_quarantine(plan, volumes)
         self._watch_recalled()
+        for name, error in self._follower.deletion.settle(filter(self._in_reach, volumes.values())).items():
+            self._fault(volumes[name], error)
         self._follower.deletion.sweep()
 
+    def _in_reach(self, volume: Volume) -> bool:
+        """Whether the volume may be asked now; one that was away is left alone for a while."""
+        return time.monotonic() >= self._again.get(volume.name, (0.0, 0.0))[0]
+
+    def undeleted(self) -> list[tuple[str, int, str]]:
+        """Volumes with copies of deleted files that cannot be removed now: name, how many, why."""
+        volumes, found = self.plans.current()[1], []
+        for name, count in self._tombstones.waiting().items():
+            why = self.progress.faults.get(name, "") if name in volumes else NOT_IN_PLAN
+            if why:
+                found.append((name, count, why))
+        return found
+
     def _prepare(self, plan: StoragePlan, volumes: dict[str, Volume]) -> None:
-        """Make the folder of a volume that is named for the first time; afterwards one without its mark is away, not new."""
+        """Look whether each volume is there and is the one it was; one that is named for the first time is made ready."""
         for known in plan.volume:
             volume = volumes[known.name]
-            if not isinstance(volume, FolderVolume) or (known.name, known.url) in self._swept:
+            if not self._in_reach(volume):
                 continue
             try:
-                if self.copies.adopt(known.name, known.url):
-                    volume.prepare()
-                volume.sweep()
+                if (known.name, known.url) in self._adopted:
+                    volume.check()
+                else:
+                    adopt(volume, known.url, self.copies)
+                    self._adopted.add((known.name, known.url))
             except VolumeError as error:
+                self._adopted.discard((known.name, known.url))
                 self._fault(volume, error)
             else:
-                self._swept.add((known.name, known.url))
+                if known.name not in self._unwritten:
+                    self._usable(volume)
         for gone in self.progress.faults.keys() - volumes.keys():
             del self.progress.faults[gone]
 
-    def _away_now(self) -> dict[str, str]:
-        if time.monotonic() >= self._away_until:
-            self._away, self._away_until = self.copies.away(), time.monotonic() + REMEMBERED
-        return self._away
-
-    def any_away(self) -> bool:
-        """Whether there is a study that is not online."""
-        return bool(self._away_now())
-
-    def availability(self, study: str) -> Availability:
-        """Instance Availability (0008,0056; PS3.3 C.4.23.1.1) of a study: where its files are now."""
-        volume = self._away_now().get(study)
-        if volume is None:
-            return "ONLINE"
-        return "OFFLINE" if volume in self.progress.faults or volume not in self.plans.current()[1] else "NEARLINE"
+    def _usable(self, volume: Volume) -> None:
+        self._again.pop(volume.name, None)
+        self._unwritten.discard(volume.name)
+        self.progress.faults.pop(volume.name, None)
 
     def _subjects(self) -> list[dict[str, object]]:
         """Every study, those of which nothing is shown too."""
@@ -220,9 +248,11 @@ class Keeper:
 
     def _copy(self, files: list[_File], volume: Volume) -> bool:
         """Whether every file has a copy on `volume` that was read back whole."""
+        if self.rescan.due(volume.name):
+            return False
         known = self.copies.among([file.digest for file in files])
         missing = [file for file in files if not any(c.volume == volume.name and c.proven for c in known.get(file.digest, []))]
-        if missing and time.monotonic() < self._again.get(volume.name, (0.0, 0.0))[0]:
+        if missing and not self._in_reach(volume):
             return False
         for file in missing:
             if self._stop.is_set() or self._is_full(volume, file.size):
@@ -237,14 +267,15 @@ class Keeper:
                 log.error("copy.unwritten", digest=file.digest, volume=volume.name, reason=str(error))  # noqa: TRY400
                 return False
             except VolumeError as error:
+                if not isinstance(error, AbsentError):
+                    self._unwritten.add(volume.name)
                 self._fault(volume, error)
                 return False
             except OSError as error:
                 log.error("copy.source_unreadable", digest=file.digest, reason=str(error))  # noqa: TRY400
                 return False
         if missing:
-            self._again.pop(volume.name, None)
-            self.progress.faults.pop(volume.name, None)
+            self._usable(volume)
         return True
 
     def _copy_one(self, file: _File, volume: Volume) -> None:
@@ -280,6 +311,8 @@ class Keeper:
 
     def _release(self, study: str, institution: str, files: list[_File], rule: Rule) -> bool:
         """Let the online files go that have enough copies; whether all of them are gone."""
+        if any(self.rescan.due(volume.name) and self._in_reach(volume) for volume in self.plans.current()[1].values()):
+            return False
         known = self.copies.among([file.digest for file in files])
         shared = self._shared([file.digest for file in files], study)
         going, settled = [], True
@@ -310,9 +343,7 @@ class Keeper:
         """On how many volumes a copy that was read whole is there at this moment: a table of yesterday gives no file away."""
         volumes, found = self.plans.current()[1], 0
         for copy in known:
-            if not copy.proven or copy.volume not in volumes:
-                continue
-            if time.monotonic() < self._again.get(copy.volume, (0.0, 0.0))[0]:
+            if not copy.proven or copy.volume not in volumes or not self._in_reach(volumes[copy.volume]) or self.rescan.due(copy.volume):
                 continue
             try:
                 found += volumes[copy.volume].size(file.digest) == file.size
@@ -321,9 +352,6 @@ class Keeper:
                 self.copies.record([(file.digest, copy.volume, copy.size, "missing")])
             except VolumeError as error:
                 self._fault(volumes[copy.volume], error)
-            else:
-                self._again.pop(copy.volume, None)
-                self.progress.faults.pop(copy.volume, None)
         return found
 
     def _shared(self, digests: list[str], study: str) -> set[str]:

@@ -17,7 +17,11 @@ class Storage:
 
     def __init__(self, settings: Settings) -> None:
         self._data = settings.data
-        self.plans = Plans(settings.storage_file)
+        self.plans = Plans(settings.storage_file, self.identity)
+
+    def identity(self, volume: str) -> str | None:
+        """What is remembered of a volume's identity."""
+        return self.copies.identity(volume)
 
     @cached_property
     def copies(self) -> Copies:

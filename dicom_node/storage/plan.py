@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -16,11 +18,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dicom_node import logs
-from dicom_node.storage.volumes import Credentials, Volume, open_volume
+from dicom_node.storage.bucket import Credentials
+from dicom_node.storage.copies import ONLINE
+from dicom_node.storage.volume import Volume
+from dicom_node.storage.volumes import open_volume
 
 log = logs.get(__name__)
-ONLINE = "online"
-"""The name of the folder `<data>/files`, into which every image is received."""
 Tier = Literal["nearline", "backup"]
 CREDENTIAL_KEYS = {"access_key", "secret_key"}
 
@@ -116,6 +119,7 @@ class StoragePlan(BaseModel):
 
     pause_seconds: float = Field(60.0, gt=0, description="between two looks at all studies")
     settled_minutes: float = Field(60.0, ge=0, description="a file stays online so long after it came or came back, whatever the rules say")
+    reserve_percent: float = Field(2.0, ge=0, le=100, description="of the online disk, left free by what is brought back from volumes")
     volume: tuple[VolumePlan, ...] = ()
     rule: tuple[Rule, ...] = ()
     scrub: Scrub = Scrub()
@@ -136,11 +140,11 @@ class PlanError(ValueError):
     """The plan cannot be used; the message says why."""
 
 
-def read_plan(path: Path) -> tuple[StoragePlan, dict[str, Volume]]:
-    """The plan in the file `path` and its volumes by name, in its order. PlanError."""
+def read_plan(path: Path, identity: Callable[[str], str | None] | None = None) -> tuple[StoragePlan, dict[str, Volume]]:
+    """The plan in the file `path` and its volumes by name, in its order; `identity`: that of a volume, as it is remembered. PlanError."""
     try:
         plan = StoragePlan.model_validate(tomllib.loads(path.read_text("utf-8")))
-        return plan, {volume.name: _open(volume) for volume in plan.volume}
+        return plan, {volume.name: _open(volume, identity) for volume in plan.volume}
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc'])) or '*'}: {e['msg']}" for e in error.errors()]
         raise PlanError(f"存储方案 {path.name} 有误 | the storage plan has faults: " + "; ".join(lines)[:800]) from error
@@ -148,7 +152,7 @@ def read_plan(path: Path) -> tuple[StoragePlan, dict[str, Volume]]:
         raise PlanError(f"存储方案 {path.name} 无法使用 | the storage plan cannot be used: {error}") from error
 
 
-def _open(volume: VolumePlan) -> Volume:
+def _open(volume: VolumePlan, identity: Callable[[str], str | None] | None) -> Volume:
     keys = None
     if volume.credentials is not None:
         found = orjson.loads(volume.credentials.read_bytes())
@@ -156,16 +160,19 @@ def _open(volume: VolumePlan) -> Volume:
             raise ValueError(f"{volume.name}: credentials 文件应为 {{access_key, secret_key}} | the credentials file is JSON of these two")
         keys = Credentials(**found)
     try:
-        return open_volume(volume.name, volume.url, keys)
+        opened = open_volume(volume.name, volume.url, keys)
     except ValueError as error:
         raise ValueError(f"{volume.name}: {error}") from error
+    if identity is not None:
+        opened.identity = partial(identity, volume.name)
+    return opened
 
 
 class Plans:
     """The current plan of one process. A file with a fault keeps the last good one (none at start)."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, identity: Callable[[str], str | None] | None = None) -> None:
+        self._path, self._identity = path, identity
         self._lock = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._current: tuple[StoragePlan, dict[str, Volume]] = (StoragePlan(), {})
@@ -194,7 +201,7 @@ class Plans:
             return
         self._stamp = stamp
         try:
-            self._current = read_plan(self._path)
+            self._current = read_plan(self._path, self._identity)
         except PlanError as error:
             self.fault = str(error)
             log.warning("storage.plan_invalid", reason=str(error), action="correct the file; the last good plan stays in force")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import threading
 from collections import Counter
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from dicom_node import logs
 from dicom_node.storage.copies import Copies
 from dicom_node.storage.plan import Plans
-from dicom_node.storage.volumes import DamagedError, NoCopyError, Volume, VolumeError
+from dicom_node.storage.volume import DamagedError, NoCopyError, Volume, VolumeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,17 @@ class AwayError(OSError):
         self.hopeless = hopeless
 
 
+class NoRoomError(AwayError):
+    """Bringing the file back would leave too little room for images that arrive."""
+
+    def __init__(self, digest: str, size: int, free: int, reserve: int) -> None:
+        super().__init__(
+            f"在线磁盘空间不足, 不调回文件 | too little room on the online disk to bring {digest[:12]} back: "
+            f"{size >> 20} MB, free {free >> 20} MB, {reserve >> 20} MB are kept for images that arrive",
+            hopeless=False,
+        )
+
+
 class Recall:
     """Brings files back; one fetch at a time for each of them."""
 
@@ -40,6 +52,7 @@ class Recall:
         self._locks: dict[str, threading.Lock] = {}
         self._waiting: Counter[str] = Counter()
         self._names = itertools.count()
+        self._coming = 0  # bytes that are being fetched
 
     @contextmanager
     def _alone(self, digest: str) -> Iterator[None]:
@@ -63,17 +76,17 @@ class Recall:
                 try:
                     size = self.fetch(digest, temporary)
                     archive.put_back(digest, temporary)
-                    self._copies.recalled(digest)
+                    self._copies.recalled(digest, size)
                     log.info("file.recalled", digest=digest, bytes=size)
                 finally:
                     temporary.unlink(missing_ok=True)
 
     def fetch(self, digest: str, target: Path) -> int:
-        """Write a whole copy to `target`, synced; returns its bytes. AwayError; OSError of the target's disk."""
+        """Write a whole copy to `target` on the online disk, synced; returns its bytes. AwayError, NoRoomError; OSError of the target's disk."""
         said, hopeless = [], True
         for volume in self._candidates(digest):
             try:
-                with target.open("wb") as file:
+                with self._room(digest, volume.size(digest), target.parent), target.open("wb") as file:
                     size = volume.fetch(digest, file)
                     file.flush()
                     os.fsync(file.fileno())
@@ -90,6 +103,22 @@ class Recall:
             else:
                 return size
         raise AwayError("; ".join(said) or f"{digest[:12]} is on no volume of the storage plan", hopeless=hopeless)
+
+    @contextmanager
+    def _room(self, digest: str, size: int, folder: Path) -> Iterator[None]:
+        """Room for a file that is fetched into `folder` on the online disk; NoRoomError."""
+        with self._lock:
+            disk = shutil.disk_usage(folder)
+            reserve = int(disk.total * self._plans.current()[0].reserve_percent / 100)
+            if disk.free - self._coming - size < reserve:
+                log.error("recall.no_room", digest=digest, bytes=size, free=disk.free, reserve=reserve)
+                raise NoRoomError(digest, size, disk.free - self._coming, reserve)
+            self._coming += size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._coming -= size
 
     def size(self, digest: str) -> int | None:
         """Bytes of a whole copy that is known; None when none is."""

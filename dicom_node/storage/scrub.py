@@ -1,7 +1,12 @@
-"""The scrub: every copy is read again after a time; one that is damaged or gone is made anew from another that is whole."""
+"""The scrub: every copy is read again after a time; one that is damaged or gone is made anew from another that is whole.
+
+The online files are copies too, also on a node without volumes: a damaged one of them is then only said. What is read are files that
+the index knows, from the journal; another one in the online folder was left by a power cut and never acknowledged.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -11,11 +16,11 @@ from pathlib import Path
 from dicom_node import logs
 from dicom_node.archive.files import Archive
 from dicom_node.index.database import Database
-from dicom_node.storage.copies import State
+from dicom_node.storage.copies import ONLINE, State
+from dicom_node.storage.folder import FolderVolume
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.plan import ONLINE
 from dicom_node.storage.recall import AwayError, Recall
-from dicom_node.storage.volumes import DamagedError, FolderVolume, NoCopyError, Volume, VolumeError
+from dicom_node.storage.volume import DamagedError, NoCopyError, Volume, VolumeError
 
 log = logs.get(__name__)
 LOT = 200  # copies looked up at once
@@ -57,15 +62,21 @@ class Scrubber:
 
     def work(self, stop: threading.Event, until: float, *, everything: bool = False) -> None:
         """Read what is due, at the plan's pace, until `until` (monotonic); or everything, as fast as it goes."""
+        try:
+            self._work(stop, until, everything=everything)
+        finally:
+            self.findings.hopeless = {digest for digest in self._copies.hopeless() if self._is_known(digest)}
+
+    def _work(self, stop: threading.Event, until: float, *, everything: bool) -> None:
         plan, volumes = self._plans.current()
-        if not volumes:
-            return  # nothing to repair from
         places: dict[str, Volume] = {ONLINE: _Online(ONLINE, self._archive.root), **volumes}
         while self._suspects and not stop.is_set():
             self._check(self._suspects.pop(), ONLINE, places)
         self._enrol()
         before = time.time() - (0 if everything else plan.scrub.every_days * 86400)
         for name in places:
+            if name != ONLINE and not self._copies.is_scanned(name):
+                continue
             while due := self._copies.due(name, before, LOT):
                 for copy in due:
                     begun = time.monotonic()
@@ -80,17 +91,32 @@ class Scrubber:
                 self.findings.passed_at[name] = time.time()
 
     def _enrol(self) -> None:
-        """Give online files that have no row yet one that is due."""
+        """Give online files that have no row yet one."""
+        self._enrol_online([(row["digest"], 0) for row in self._database.rows("SELECT DISTINCT digest FROM quarantine")])
         while True:
             rows = self._database.rows(
                 "SELECT arrival, digest, size FROM instance WHERE arrival > ? ORDER BY arrival LIMIT 2000", [self._online_to]
             )
             if not rows:
                 return
-            known = self._copies.among([row["digest"] for row in rows])
-            fresh = [r for r in rows if not any(copy.volume == ONLINE for copy in known.get(r["digest"], []))]
-            self._copies.enrol((row["digest"], ONLINE, row["size"]) for row in fresh)
+            self._enrol_online([(row["digest"], row["size"]) for row in rows])
             self._online_to = rows[-1]["arrival"]
+
+    def _enrol_online(self, files: list[tuple[str, int]]) -> None:
+        known = self._copies.among([digest for digest, _ in files])
+        self._copies.enrol(
+            (digest, ONLINE, size)
+            for digest, size in files
+            if not any(copy.volume == ONLINE for copy in known.get(digest, []))
+            and (self._archive.place(digest).exists() or not self._copies.released(digest))
+        )
+
+    def _is_known(self, digest: str) -> bool:
+        """Whether the index knows the file. One that was deleted, or never acknowledged, is not missed."""
+        return any(
+            self._database.rows(f"SELECT 1 FROM {table} WHERE digest = ? LIMIT 1", [digest])  # noqa: S608
+            for table in ("instance", "quarantine")
+        )
 
     def _check(self, digest: str, name: str, places: dict[str, Volume]) -> int:
         """Read one copy; repair it when it is not whole. Returns the bytes read."""
@@ -103,7 +129,7 @@ class Scrubber:
             state = "damaged"
         except NoCopyError:
             if name == ONLINE and self._copies.released(digest):
-                self._copies.record([(digest, name, 0, "whole")])  # given up on purpose: nothing is wrong
+                self._copies.drop(digest, name)  # given up on purpose: nothing is wrong
                 return 0
             state = "missing"
         except (VolumeError, OSError) as error:
@@ -113,7 +139,9 @@ class Scrubber:
         self.findings.checked_bytes += size
         if state == "whole":
             self._copies.record([(digest, name, size, state)])
-            self.findings.hopeless.discard(digest)
+            return size
+        if not self._is_known(digest):
+            self._copies.drop(digest, name)
             return size
         if state == "damaged":
             self.findings.damaged += 1
@@ -126,7 +154,7 @@ class Scrubber:
 
     def _repair(self, digest: str, name: str, places: dict[str, Volume]) -> None:
         """Make the copy anew from another one."""
-        temporary = self._archive.root / "incoming" / f"repair-{digest[:16]}"
+        temporary = self._archive.root / "incoming" / f"repair-{os.getpid()}-0"  # one at a time
         try:
             self._source(digest, name, temporary, places)
             if name == ONLINE:
@@ -135,14 +163,13 @@ class Scrubber:
                 places[name].write(digest, temporary)
             size = places[name].verify(digest)
         except AwayError as error:
-            self.findings.hopeless.add(digest)
-            log.error("copy.hopeless", digest=digest, volume=name, reason=str(error))  # noqa: TRY400
+            lost = digest in self._copies.hopeless()
+            log.error("copy.hopeless" if lost else "copy.unrepaired", digest=digest, volume=name, reason=str(error))  # noqa: TRY400
         except OSError as error:
             log.error("copy.unrepaired", digest=digest, volume=name, reason=str(error))  # noqa: TRY400
         else:
             self._copies.record([(digest, name, size, "whole")])
             self.findings.repaired += 1
-            self.findings.hopeless.discard(digest)
             log.warning("copy.repaired", digest=digest, volume=name)
         finally:
             temporary.unlink(missing_ok=True)

@@ -2,13 +2,17 @@
 
 The journal keeps the lines of deleted instances. A line before the end that the journal had at the deletion is dead; the same
 bytes sent again afterwards are a new arrival, and shown.
+
+A tombstone is done when no volume can have a copy any more. Until then the table `pending` names those that may, also one that was
+taken out of the plan: its copies go when it is back.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +23,12 @@ CREATE TABLE IF NOT EXISTS tombstone (arrival INTEGER NOT NULL, digest TEXT NOT 
   until INTEGER NOT NULL, done INTEGER NOT NULL, PRIMARY KEY (arrival));
 CREATE INDEX IF NOT EXISTS tombstone_digest ON tombstone (digest);
 CREATE INDEX IF NOT EXISTS tombstone_done ON tombstone (done);
+CREATE TABLE IF NOT EXISTS pending (volume TEXT NOT NULL, arrival INTEGER NOT NULL, PRIMARY KEY (volume, arrival)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pending_arrival ON pending (arrival);
 """
+# the column `done`: the index still knows it; all copies are gone; only copies on volumes are left
+_FRESH, _DONE, _WAITS = 0, 1, 2
+_COLUMNS = "t.arrival, t.digest, t.institution, t.sop_uid, t.study_uid, t.series_uid, t.size, t.reason, t.rule, t.at, t.until"
 _AT_ONCE = 500
 
 
@@ -51,6 +60,17 @@ class Tombstones:
         self._file.execute("PRAGMA synchronous = FULL")
         self._file.executescript(_CREATE)
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._file.execute("COMMIT")
+            except BaseException:
+                self._file.execute("ROLLBACK")
+                raise
+
     def add(self, rows: Iterable[dict[str, object]], reason: str, rule: str, until: int) -> None:
         """Bury instances (rows of the index); nothing is deleted before this is on the disk."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -58,14 +78,8 @@ class Tombstones:
             (r["arrival"], r["digest"], r["institution"], r["sop_uid"], r["study_uid"], r["series_uid"], r["size"], reason, rule, at, until)
             for r in rows
         ]
-        with self._lock:
-            self._file.execute("BEGIN IMMEDIATE")
-            try:
-                self._file.executemany("INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
-                self._file.execute("COMMIT")
-            except BaseException:
-                self._file.execute("ROLLBACK")
-                raise
+        with self._transaction():
+            self._file.executemany("INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values)
 
     def dead(self, digests: Sequence[str]) -> dict[tuple[str, str], int]:
         """(institution, digest) → journal end before which a line of it is dead."""
@@ -82,20 +96,58 @@ class Tombstones:
         return found
 
     def undone(self) -> list[Tombstone]:
-        """Buried, but the files may still be there."""
+        """Buried, but the index and the online folder may not know it yet."""
         with self._lock:
-            return [
-                Tombstone(*row)
-                for row in self._file.execute(
-                    "SELECT arrival, digest, institution, sop_uid, study_uid, series_uid, size, reason, rule, at, until FROM tombstone "
-                    "WHERE NOT done ORDER BY arrival"
-                )
-            ]
+            found = self._file.execute(f"SELECT {_COLUMNS} FROM tombstone t WHERE t.done = {_FRESH} ORDER BY t.arrival")  # noqa: S608
+            return [Tombstone(*row) for row in found]
 
-    def finish(self, arrivals: Iterable[int]) -> None:
-        """The files of these are gone."""
+    def forgotten(self, volumes: Mapping[int, Iterable[str]]) -> None:
+        """Index and online folder have nothing of these arrivals any more; the volumes of each may still have its copy."""
+        with self._transaction():
+            for arrival, names in volumes.items():
+                waits = [(name, arrival) for name in names]
+                self._file.executemany("INSERT OR IGNORE INTO pending VALUES (?, ?)", waits)
+                self._file.execute("UPDATE tombstone SET done = ? WHERE arrival = ?", (_WAITS if waits else _DONE, arrival))
+
+    def pending(self, volume: str, limit: int) -> list[Tombstone]:
+        """Some whose copy on `volume` is still to be removed."""
         with self._lock:
-            self._file.executemany("UPDATE tombstone SET done = 1 WHERE arrival = ?", [(arrival,) for arrival in arrivals])
+            found = self._file.execute(
+                f"SELECT {_COLUMNS} FROM pending p JOIN tombstone t ON t.arrival = p.arrival WHERE p.volume = ? LIMIT ?",  # noqa: S608
+                (volume, limit),
+            )
+            return [Tombstone(*row) for row in found]
+
+    def removed(self, volume: str, arrivals: Iterable[int]) -> None:
+        """`volume` has no copy of these any more."""
+        with self._transaction():
+            for arrival in arrivals:
+                self._file.execute("DELETE FROM pending WHERE volume = ? AND arrival = ?", (volume, arrival))
+                self._file.execute(
+                    "UPDATE tombstone SET done = ? WHERE arrival = ? AND NOT EXISTS (SELECT 1 FROM pending WHERE arrival = ?)",
+                    (_DONE, arrival, arrival),
+                )
+
+    def reopen(self, volume: str, digests: Sequence[str]) -> int:
+        """Copies of `digests` were found on `volume`: those of buried files are to be removed; returns how many."""
+        count = 0
+        with self._transaction():
+            for at in range(0, len(digests), _AT_ONCE):
+                part = list(digests[at : at + _AT_ONCE])
+                found = self._file.execute(
+                    f"SELECT arrival FROM tombstone WHERE done <> {_FRESH} AND digest IN ({', '.join('?' * len(part))})",  # noqa: S608
+                    part,
+                ).fetchall()
+                for (arrival,) in found:
+                    self._file.execute("INSERT OR IGNORE INTO pending VALUES (?, ?)", (volume, arrival))
+                    self._file.execute("UPDATE tombstone SET done = ? WHERE arrival = ?", (_WAITS, arrival))
+                count += len(found)
+        return count
+
+    def waiting(self) -> dict[str, int]:
+        """Volume → copies on it that are still to be removed."""
+        with self._lock:
+            return dict(self._file.execute("SELECT volume, count(*) FROM pending GROUP BY volume ORDER BY volume").fetchall())
 
     def count(self) -> int:
         """How many instances were deleted ever."""

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from dicom_node import logs
-from dicom_node.storage.recall import AwayError
+from dicom_node.storage.recall import AwayError, NoRoomError
 from dicom_node.web import metrics, qido, status, stow, viewing, wado, wado_uri
 from dicom_node.web.answers import HeadAsGet
 from dicom_node.web.context import Node
@@ -52,7 +52,7 @@ def make_app(node: Node) -> FastAPI:
     @app.exception_handler(AwayError)
     async def away(request: Request, error: AwayError) -> Response:
         log.error("image.away", reason=str(error))
-        return problem_response(request, ProblemError("image.away"))
+        return problem_response(request, ProblemError("image.no_room" if isinstance(error, NoRoomError) else "image.away"))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -32,6 +32,8 @@ Fault = Literal[
     "volume",
     "full",
     "copies",
+    "undeleted",
+    "rescan",
 ]
 SILENT = 5.0  # seconds without a publication of the receive process
 BEHIND = 60.0  # seconds an arrival may wait for the index
@@ -85,6 +87,8 @@ class Condition:
     scrubbed_bytes: int
     repaired: int
     hopeless: int  # files of which no whole copy is known
+    rescanning: dict[str, int]  # volume that is being gone through → copies found so far
+    undeleted: list[tuple[str, int, str]]  # volume, copies of deleted files on it, why they cannot be removed now
     studies_waiting: int  # for which the storage plan cannot be followed now
 
 
@@ -146,6 +150,8 @@ def condition(node: Node) -> Condition:
         scrubbed_bytes=node.keeper.scrubber.findings.checked_bytes,
         repaired=node.keeper.scrubber.findings.repaired,
         hopeless=len(node.keeper.scrubber.findings.hopeless),
+        rescanning=dict(node.keeper.rescan.progress),
+        undeleted=node.keeper.undeleted(),
         studies_waiting=node.keeper.progress.waiting,
     )
     found.faults.update(_faults(node, found))
@@ -200,6 +206,10 @@ def _faults(node: Node, now: Condition) -> dict[Fault, dict[str, Any]]:
         faults["full"] = {"names": ", ".join(full)}
     if now.hopeless:
         faults["copies"] = {"count": now.hopeless}
+    if now.rescanning:
+        faults["rescan"] = {"names": ", ".join(f"{name} ({count})" for name, count in now.rescanning.items())}
+    if now.undeleted:
+        faults["undeleted"] = {"names": "; ".join(f"{name} ({count}): {why}" for name, count, why in now.undeleted)}
     if now.expires is not None and now.expires < datetime.now(UTC) + EXPIRY:
         faults["certificate"] = {"date": now.expires.date().isoformat()}
     return faults

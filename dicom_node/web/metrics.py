@@ -64,6 +64,10 @@ def exposition(now: Condition) -> str:
     out.family("node_scrub_bytes_total", "counter", "Bytes of copies read by the scrub.", [({}, now.scrubbed_bytes)])
     out.family("node_copies_repaired_total", "counter", "Copies made anew from a whole one.", [({}, now.repaired)])
     out.gauge("node_copies_hopeless", "Files of which no whole copy is known.", now.hopeless)
+    found = by("volume", now.rescanning)
+    out.family("node_volume_rescanned_files", "gauge", "Copies found so far on a volume that is being gone through.", found)
+    undeleted = [({"volume": name}, float(count)) for name, count, _ in now.undeleted]
+    out.family("node_copies_undeleted", "gauge", "Copies of deleted files that cannot be removed now.", undeleted)
     out.gauge("node_studies_waiting", "Studies that the storage plan cannot be followed for now.", now.studies_waiting)
     processes = sorted(now.processes.items())
     out.family("node_process_resident_memory_bytes", "gauge", "Resident memory.", [({"process": n}, p.resident) for n, p in processes])

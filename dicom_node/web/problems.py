@@ -18,6 +18,7 @@ WORDS: dict[str, tuple[int, tuple[str, str], tuple[str, str]]] = {
     "request.cross_site": (403, ("请求来自其他网站, 已拒绝", "请从本系统页面操作"), ("Cross-site request refused", "Work from the hub's own pages")),
     "image.unknown": (404, ("找不到该影像", "请刷新列表后重试"), ("No such image", "Reload the list and try again")),
     "image.away": (503, ("影像所在的存储卷暂不可用", "请稍后重试, 若仍出现请联系运维"), ("The volume that holds this image is away", "Try again later; if it persists tell operations")),
+    "image.no_room": (503, ("在线磁盘空间不足, 暂不能调回该影像", "请稍后重试, 并联系运维扩容"), ("Too little room on the online disk to bring this image back", "Try again later, and have operations add space")),
     "route.unknown": (404, ("地址不存在", "请检查地址"), ("No such address", "Check the address")),
     "method.wrong": (405, ("该地址不支持此方法", "请查阅接口说明"), ("Method not allowed here", "See the API description")),
     "request.invalid": (400, ("请求参数有误", "请更正参数后重试"), ("The request has a fault", "Correct it and try again")),

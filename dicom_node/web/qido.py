@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Annotated, Any
@@ -99,7 +100,7 @@ def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]
     if extra and level != "instance":
         asked.warnings.append("Not returned at this level: " + ", ".join(extra)[:200])
     headers = level == "instance" and (everything or bool(extra))
-    columns = ("i.arrival AS hub_arrival", "i.digest AS hub_digest") if headers else ()
+    columns = ("i.arrival AS hub_arrival", "i.digest AS hub_digest") if level == "instance" else ()
     base = here.base_url
     try:
         if level == "study" and (quick := _from_register(here, query, limit + 1, asked.offset)) is not None:
@@ -113,7 +114,10 @@ def _answer(here: Context, request: Request, level: Level, fixed: dict[str, str]
         asked.warnings.append(MORE)  # the node's own limit cut them off, not the client's
     rows = rows[:limit]
     texts = here.node.library.headers([_named(row) for row in rows]) if headers and rows else repeat(None)
-    answers = [_one(here, row, level, extra, text, everything=everything) for row, text in zip(rows, texts, strict=False)]
+    words = _availability(here, rows, level)
+    answers = [
+        _one(here, row, level, extra, text, word, everything=everything) for row, word, text in zip(rows, words, texts, strict=False)
+    ]
     return _send([orjson.dumps(answer) for answer in answers], form, _warned(asked.warnings, base))
 
 
@@ -127,16 +131,17 @@ def _from_register(here: Context, query: dict[str, str], limit: int, offset: int
     found = registered.find(query, here.reader.scope, limit=limit, offset=offset)
     if found is None:
         return None
-    keep = not here.node.keeper.any_away()  # availability changes without the row
+    keep = here.node.keeper.availability.all_online()  # availability changes without the row
     made = [remembered.get((number, stamp, here.base_url)) if keep else None for number, stamp in found]
     missing = [number for (number, _), value in zip(found, made, strict=True) if value is None]
     for part in range(0, len(missing), AT_ONCE):
         rows = registered.read(missing[part : part + AT_ONCE], STUDY_KEYS)
         if rows is None:
             return None
+        words = dict(zip(rows, _availability(here, list(rows.values()), "study"), strict=True))
         for place, (number, stamp) in enumerate(found):
             if number in rows:
-                one = made[place] = orjson.dumps(_one(here, rows[number], "study", [], None, everything=False))
+                one = made[place] = orjson.dumps(_one(here, rows[number], "study", [], None, words[number], everything=False))
                 if keep:
                     if len(remembered) >= REMEMBERED:
                         remembered.clear()
@@ -177,7 +182,17 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
     return {"arrival": row["hub_arrival"], "digest": row["hub_digest"]} | {name: row[keyword] for name, keyword in names.items()}
 
 
-def _one(here: Context, row: dict[str, Any], level: Level, extra: list[str], header: str | None, *, everything: bool) -> dict[str, Any]:
+def _availability(here: Context, rows: Sequence[Mapping[str, Any]], level: Level) -> Sequence[str]:
+    """(0008,0056) of each row."""
+    lower = level in {"series", "instance"}
+    return here.node.keeper.availability.of(
+        [(row["StudyInstanceUID"], row["SeriesInstanceUID"] if lower else None, row.get("hub_digest")) for row in rows]
+    )
+
+
+def _one(
+    here: Context, row: dict[str, Any], level: Level, extra: list[str], header: str | None, word: str, *, everything: bool
+) -> dict[str, Any]:
     base = here.base_url
     answer = dicom_json(row, up_to(level))
     if header is not None:
@@ -192,7 +207,7 @@ def _one(here: Context, row: dict[str, Any], level: Level, extra: list[str], hea
         url += f"/series/{row['SeriesInstanceUID']}"
     if level == "instance":
         url += f"/instances/{row['SOPInstanceUID']}"
-    answer["00080056"] = {"vr": "CS", "Value": [here.node.keeper.availability(row["StudyInstanceUID"])]}
+    answer["00080056"] = {"vr": "CS", "Value": [word]}
     answer["00081190"] = {"vr": "UR", "Value": [url]}
     return dict(sorted(answer.items()))
 

@@ -119,6 +119,17 @@ FAULTS: dict[Fault, tuple[Pair, Pair]] = {
             "Look at the disks now, restore from an outside backup or have the devices send again; the log names them (copy.hopeless)",
         ),
     ),
+    "rescan": (
+        ("正在重新登记存储卷上的副本: {names}", "完成之前不会从在线磁盘移走任何影像; 无需操作"),
+        (
+            "The copies on volumes are being found out again: {names}",
+            "Until that is done nothing is moved off the online disk; nothing to do",
+        ),
+    ),
+    "undeleted": (
+        ("已删除的文件仍有副本: {names}", "存储卷可用并在存储方案中后, 节点会自动删除这些副本"),
+        ("Copies of deleted files are left: {names}", "The node removes them by itself when the volume can be used and is in the plan"),
+    ),
     "certificate": (
         ("TLS 证书将于 {date} 失效", "请及时更换证书并重启节点"),
         ("The TLS certificate ends on {date}", "Replace it in time and restart the node"),

@@ -12,15 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from keeping import COPY, Kept
 from object_store import KEYS, ObjectStore
 
 from dicom_node.archive.files import Archive
 from dicom_node.storage.commands import _rescan
-from dicom_node.storage.deletion import Deletion
 from dicom_node.storage.keeper import Keeper, _File
 from dicom_node.storage.parts import Storage
-from dicom_node.storage.tombstones import Tombstone
-from dicom_node.storage.volumes import Credentials, FolderVolume, NoCopyError, SourceError, Volume, VolumeError, open_volume
+from dicom_node.storage.volumes import Credentials, NoCopyError, SourceError, Volume, VolumeError, open_volume
 
 pytestmark = pytest.mark.clause("S-5")
 PLAN = 'settled_minutes = 0\n[[volume]]\nname = "nas"\nurl = "{url}"\nfree_percent = 0\n[[rule]]\nname = "move"\nmove_to = "nas"\n'
@@ -102,7 +101,7 @@ def test_a_file_moves_when_its_copy_was_read_whole(case: Case) -> None:
 
 def test_a_copy_found_by_a_rescan_gives_nothing_away_until_it_was_read(case: Case) -> None:
     case.rot(case.copy)
-    assert _rescan(case.volume, case.storage.copies) == 0
+    assert _rescan(case.volume, case.keeper.rescan) == 0
     case.look()
     assert case.whole() == 1, "the online file was given away for a rotten copy"
     assert hashlib.sha256(case.copy.read_bytes()).hexdigest() == case.file.digest, "the rotten copy was made anew first"
@@ -114,18 +113,6 @@ def test_a_volume_that_has_died_since_gives_nothing_away(case: Case) -> None:
     assert not case.look()
     assert case.whole() == 1
     assert "not mounted" in case.keeper.progress.faults["nas"]
-
-
-def test_an_empty_disk_in_the_place_of_a_volume_gives_nothing_away(case: Case) -> None:
-    assert case.keeper._copy([case.file], case.volume)
-    shutil.rmtree(case.nas)
-    (case.nas / "incoming").mkdir(parents=True)
-    (case.nas / FolderVolume.MARK).touch()
-    assert not case.look()
-    assert case.whole() == 1
-    assert [copy.state for copy in case.storage.copies.of(case.file.digest)] == ["missing"]
-    assert case.look(), "the next look copies it again, and then it may go"
-    assert case.whole() == 1
 
 
 def test_a_rotten_online_file_never_replaces_a_whole_copy(case: Case) -> None:
@@ -157,12 +144,16 @@ def test_a_table_of_copies_that_is_no_database_does_not_stop_the_node(case: Case
     assert table.with_name("copies.sqlite.aside").read_bytes().startswith(b"no database")
 
 
-def test_deletion_takes_copies_that_the_table_does_not_know(case: Case) -> None:
-    assert case.keeper._copy([case.file], case.volume)
-    case.storage.copies.drop(case.file.digest, "nas")  # killed between writing the copy and its row
-    stone = Tombstone(0, case.file.digest, "H01", "1.2.3", "1.2", "1.2.1", case.file.size, "a reason to delete", "rule", "now", 1)
-    assert Deletion(SimpleNamespace(database=Nothing()), Nothing(), case.archive, case.storage)._remove(stone)
-    assert not case.copy.exists()
+def test_deletion_takes_copies_that_the_table_does_not_know(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.plan(COPY)
+    study, _, (digest, _) = kept.study()
+    kept.look()
+    kept.storage.copies.drop(digest, "nas")  # killed between writing the copy and its row
+    kept.plan()
+    assert kept.deletion.delete(study, "a reason to delete", "rule")
+    kept.look()
+    assert not kept.copy(digest).exists()
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +175,7 @@ def test_a_bucket_that_is_gone_has_lost_nothing(bucket: ObjectStore) -> None:
 @pytest.mark.clause("S-4")
 def test_an_object_store_refuses_a_rotten_source_and_keeps_what_it_has(bucket: ObjectStore, tmp_path: Path) -> None:
     volume = open_volume("s3", bucket.url(), Credentials(**KEYS))
+    volume.prepare()
     source, content = tmp_path / "source", os.urandom(3000)
     digest = hashlib.sha256(content).hexdigest()
     source.write_bytes(content)

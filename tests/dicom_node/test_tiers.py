@@ -37,9 +37,10 @@ class Tiers:
         self.node, self.nas = node, folder / "nas"
         self.plan = node.data / "storage.toml"
 
-    def write(self, *rules: str, volumes: str = "", scrub: str = "every_days = 1000") -> None:
+    def write(self, *rules: str, volumes: str = "", scrub: str = "every_days = 1000", nas: bool = True) -> None:
         """A plan with the NAS, the rules and further volumes."""
-        text = f'pause_seconds = 0.2\nsettled_minutes = 0\n[scrub]\nmegabytes_per_second = 1000\n{scrub}\n[[volume]]\nname = "nas"\nurl = "{self.nas.as_uri()}"\n'
+        text = f"pause_seconds = 0.2\nsettled_minutes = 0\n[scrub]\nmegabytes_per_second = 1000\n{scrub}\n"
+        text += f'[[volume]]\nname = "nas"\nurl = "{self.nas.as_uri()}"\n' if nas else ""
         text += volumes + "".join(f"[[rule]]\n{rule}\n" for rule in rules)
         fresh = self.plan.with_suffix(".new")
         fresh.write_text(text)
@@ -216,7 +217,7 @@ def test_an_object_store_is_pulled_away_in_mid_work(tiers: Tiers, bucket: Object
     study, _ = send(node, 4)
     files = digests(node, study)
     tiers.write('name = "backup"\ncopy_to = "s3"', volumes=s3)
-    own = lambda: sorted(Path(key).stem for key in bucket.names() if key.startswith(prefix + "/"))
+    own = lambda: sorted(Path(key).stem for key in bucket.names() if key.startswith(prefix + "/") and key.endswith(".dcm"))
     node.wait_for(lambda: own() == files)
     for digest in files:
         assert hashlib.sha256(bucket.body(f"{prefix}/{digest[:2]}/{digest}.dcm")).hexdigest() == digest
@@ -369,3 +370,32 @@ def test_by_hand_check_rescan_scrub_and_delete(tiers: Tiers) -> None:
     shutil.rmtree(tiers.nas)
     assert run("volumes", "check")[0] == 1
     assert list((node.data / "files" / "aside").iterdir())  # ended a minute later
+
+
+@pytest.mark.clause("S-5")
+def test_a_deletion_that_waits_for_a_volume_is_on_the_status_page_and_ends_by_itself(tiers: Tiers) -> None:
+    node = tiers.node
+    study, _ = send(node)
+    files = digests(node, study)
+    tiers.write(COPY)
+    node.wait_for(lambda: all(whole(tiers.on_nas(digest)) for digest in files))
+    other = f'[[volume]]\nname = "other"\nurl = "{(tiers.nas.parent / "other").as_uri()}"\n'
+    tiers.write(
+        'name = "end"\nwhen.institution = ["H01"]\ndelete = true\nreason = "retention of 30 years is over"', volumes=other, nas=False
+    )
+    node.wait_for(lambda: 'data-fault="undeleted"' in operated(node, "/status"))
+    assert 'node_copies_undeleted{volume="nas"} 3' in operated(node, "/metrics")
+    assert all(tiers.on_nas(digest).exists() for digest in files)
+    tiers.write()
+    node.wait_for(lambda: not any(tiers.on_nas(digest).exists() for digest in files))
+    node.wait_for(lambda: 'data-fault="undeleted"' not in operated(node, "/status"))
+
+
+def test_without_volumes_a_damaged_online_file_is_on_the_status_page(tiers: Tiers) -> None:
+    node = tiers.node
+    study, _ = send(node, 2)
+    files = digests(node, study)
+    tiers.online(files[0]).write_bytes(b"rotten")
+    tiers.write(nas=False, scrub="every_days = 0.000001")
+    node.wait_for(lambda: 'data-fault="copies"' in operated(node, "/status"))
+    assert "node_copies_hopeless 1" in operated(node, "/metrics")

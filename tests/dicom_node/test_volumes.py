@@ -28,11 +28,11 @@ def bucket() -> Iterator[ObjectStore]:
 def volume(request: pytest.FixtureRequest, tmp_path: Path) -> Volume:
     if request.param == "folder":
         made = open_volume("nas", (tmp_path / "nas").as_uri(), None)
-        assert isinstance(made, FolderVolume)
-        made.prepare()
-        return made
-    store: ObjectStore = request.getfixturevalue("bucket")
-    return open_volume("bucket", store.url(tmp_path.name), Credentials(**KEYS))
+    else:
+        store: ObjectStore = request.getfixturevalue("bucket")
+        made = open_volume("bucket", store.url(tmp_path.name), Credentials(**KEYS))
+    made.prepare()
+    return made
 
 
 def source(folder: Path, data: bytes) -> tuple[str, Path]:
