@@ -10,6 +10,7 @@ from dicom_node.index.pinyin import pinyin
 from dicom_node.index.process import index_file
 from dicom_node.index.register import Register
 from dicom_node.settings import Settings
+from dicom_node.storage.copies import Copies
 
 EACH = 50  # instances of a study, in one series
 SURNAMES, GIVEN = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗", "明华芳丽强军杰娜敏静磊洋勇艳涛超秀霞平刚桂英兰玉萍红辉玲建国"
@@ -62,3 +63,4 @@ FROM range({start}, {min(start + step, instances)}) t(i) JOIN person p ON p.n = 
     writer.execute("INSERT INTO header SELECT arrival, ? FROM instance", [HEADER])
     Register(database).close()
     database.close()
+    Copies(data / "copies.sqlite").set_enrolled(-1)  # as after years: the scrub knows the online files already

@@ -66,6 +66,9 @@ export interface ViewerState {
   inverted: boolean;
   zoom: number;
   pan: [number, number];
+  /** Clockwise, degrees; after mirroring left and right. */
+  rotation: number;
+  mirrored: boolean;
   tool: ToolName;
   layout: LayoutName;
   active: number;
@@ -90,6 +93,10 @@ export interface Viewer {
   setWindow(window: WindowSetting): void;
   preset(id: string): void;
   invert(): void;
+  /** Turns the picture clockwise. */
+  rotate(degrees: number): void;
+  /** Mirrors left and right, or top and bottom, of the screen. */
+  flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
   scrollTo(index: number): void;
   setLayout(layout: LayoutName): void;

@@ -5,6 +5,14 @@ import { toWorld } from './geometry';
 import { edgeLetters, type EdgeLetters } from './orientation';
 import { scaleFor, type Scale } from './scale';
 
+/** How a cell looks at its image: zoom 1 fits it, pan in CSS pixels, clockwise rotation in degrees, after mirroring left and right. */
+export interface View {
+  zoom: number;
+  pan: [number, number];
+  rotation: number;
+  mirrored: boolean;
+}
+
 export class Camera {
   constructor(private readonly viewport: Types.IStackViewport) {}
 
@@ -28,9 +36,36 @@ export class Camera {
     return pixels > 0 ? scaleFor(frame.spacing[1] / pixels, room, frame.spacing_kind === 'imager') : null;
   }
 
-  view(): { zoom: number; pan: [number, number] } {
+  view(): View {
     const [x, y] = this.viewport.getPan();
-    return { zoom: this.viewport.getZoom(), pan: [x, y] };
+    return { zoom: this.viewport.getZoom(), pan: [x, y], ...this.turned() };
+  }
+
+  private turned(): { rotation: number; mirrored: boolean } {
+    const { flipHorizontal, flipVertical } = this.viewport.getCamera();
+    // Upside down is mirrored and turned by half: one way to say each of the eight views.
+    const rotation = (this.viewport.getViewPresentation().rotation ?? 0) + (flipVertical ? 180 : 0);
+    return { rotation: Math.round(((rotation % 360) + 360) % 360) % 360, mirrored: Boolean(flipHorizontal) !== Boolean(flipVertical) };
+  }
+
+  /** Turns the picture on the screen, clockwise, whichever way round it is. */
+  rotate(degrees: number): void {
+    const { rotation } = this.viewport.getViewPresentation();
+    this.viewport.setViewPresentation({ rotation: ((((rotation ?? 0) + degrees) % 360) + 360) % 360 });
+    this.viewport.render();
+  }
+
+  /** Mirrors the picture on the screen: left and right, or top and bottom. */
+  flip(axis: 'horizontal' | 'vertical'): void {
+    const { flipHorizontal, flipVertical } = this.viewport.getCamera();
+    this.viewport.setCamera(axis === 'horizontal' ? { flipHorizontal: !flipHorizontal } : { flipVertical: !flipVertical });
+    this.viewport.render();
+  }
+
+  /** Neither turned nor mirrored. */
+  straighten(): void {
+    this.viewport.setCamera({ flipHorizontal: false, flipVertical: false });
+    this.viewport.setViewPresentation({ rotation: 0 });
   }
 
   zoomBy(factor: number): void {

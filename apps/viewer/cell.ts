@@ -1,6 +1,6 @@
 /** One view of the grid: one series, its image on the screen, its window, and what lies over it. */
 import { Enums, type Types } from '@cornerstonejs/core';
-import { Camera } from './camera';
+import { Camera, type View } from './camera';
 import type { CellHost, CellRequest } from './cellhost';
 import type { CaseInfo } from './corners';
 import { setCurve, type ImageProperty } from './curve';
@@ -336,13 +336,26 @@ export class Cell implements ToolCell {
     this.redraw();
   }
 
-  /** Window, zoom, pan and inversion as at the opening; measurements stay. */
+  rotate(degrees: number): void {
+    if (this.shownAt < 0) return;
+    this.camera?.rotate(degrees);
+    this.refresh();
+  }
+
+  flip(axis: 'horizontal' | 'vertical'): void {
+    if (this.shownAt < 0) return;
+    this.camera?.flip(axis);
+    this.refresh();
+  }
+
+  /** Window, zoom, pan, rotation, mirroring and inversion as at the opening; measurements stay. */
   reset(): void {
     if (!this.viewport || this.shownAt < 0) return;
     this.inverted = false;
     this.chosen = this.request.window !== undefined;
     const opened = this.request.window ?? this.openedWindow();
     this.window = opened ? validWindow(opened) : this.window;
+    this.camera?.straighten();
     this.viewport.resetCamera();
     this.redraw();
   }
@@ -406,9 +419,8 @@ export class Cell implements ToolCell {
     return this.viewport?.getCanvas() ?? null;
   }
 
-  /** View of the camera for the state: zoom 1 fits the cell, pan in CSS pixels. */
-  view(): { zoom: number; pan: [number, number] } {
-    return this.camera?.view() ?? { zoom: 1, pan: [0, 0] };
+  view(): View {
+    return this.camera?.view() ?? { zoom: 1, pan: [0, 0], rotation: 0, mirrored: false };
   }
 
   render(): void {

@@ -8,6 +8,8 @@ export interface KeyActions {
   preset(position: number): void;
   reset(): void;
   invert(): void;
+  rotate(degrees: number): void;
+  flip(axis: 'horizontal' | 'vertical'): void;
   layout(): void;
   remove(): void;
   zoom(factor: number): void;
@@ -39,6 +41,10 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (/^[1-9]$/.test(key)) actions.preset(Number(key) - 1);
   else if (key === 'r' || key === 'R' || key === '0') actions.reset();
   else if (key === 'i' || key === 'I') actions.invert();
+  else if (key === ']') actions.rotate(90);
+  else if (key === '[') actions.rotate(-90);
+  else if (key === 'h' || key === 'H') actions.flip('horizontal');
+  else if (key === 'u' || key === 'U') actions.flip('vertical');
   else if (key === 'g' || key === 'G') actions.layout();
   else if (key === '+' || key === '=') actions.zoom(1.25);
   else if (key === '-') actions.zoom(0.8);

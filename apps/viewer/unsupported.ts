@@ -37,6 +37,8 @@ export class UnsupportedViewer implements Viewer {
   setWindow(): void {}
   preset(): void {}
   invert(): void {}
+  rotate(): void {}
+  flip(): void {}
   reset(): void {}
   scrollTo(): void {}
   setLayout(): void {}
@@ -63,7 +65,7 @@ export class UnsupportedViewer implements Viewer {
   }
   state(): ViewerState {
     return {
-      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0],
+      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0], rotation: 0, mirrored: false,
       tool: 'window', layout: '1x1', active: 0, warnings: [], presets: [],
     };
   }

@@ -202,6 +202,14 @@ class GridViewer implements Viewer, CellHost {
     this.cell.invert();
   }
 
+  rotate(degrees: number): void {
+    if (Number.isFinite(degrees)) this.cell.rotate(degrees);
+  }
+
+  flip(axis: 'horizontal' | 'vertical'): void {
+    this.cell.flip(axis);
+  }
+
   reset(): void {
     this.cell.reset();
   }
@@ -253,6 +261,8 @@ class GridViewer implements Viewer, CellHost {
       },
       reset: () => this.reset(),
       invert: () => this.invert(),
+      rotate: (degrees) => this.rotate(degrees),
+      flip: (axis) => this.flip(axis),
       layout: () => this.setLayout(ORDER[(ORDER.indexOf(this.layoutName) + 1) % ORDER.length] as LayoutName),
       remove: () => this.removeNearest(),
       zoom: (factor) => this.cell.zoomBy(factor),

@@ -44,16 +44,16 @@ class Availability:
         self._plans, self._copies, self._archive, self._database, self._faults = storage.plans, storage.copies, archive, database, faults
         self._known = _Elsewhere({}, set())
         self._until = 0.0
+        self._lost: list[str] = []
+        self._studies_lost: set[str] = set()
 
     def _elsewhere(self) -> _Elsewhere:
         if time.monotonic() >= self._until:
             lost = self._copies.hopeless()
-            rows = (
-                self._database.rows("SELECT DISTINCT study_uid FROM instance WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [lost])
-                if lost
-                else []
-            )
-            self._known = _Elsewhere(self._copies.away(), {row["study_uid"] for row in rows})
+            if lost != self._lost:  # the index is asked only when something changed: these may be very many
+                rows = self._database.rows("SELECT DISTINCT study_uid FROM instance WHERE digest IN (SELECT unnest(?::VARCHAR[]))", [lost])
+                self._lost, self._studies_lost = lost, {row["study_uid"] for row in rows}
+            self._known = _Elsewhere(self._copies.away(), self._studies_lost)
             self._until = time.monotonic() + REMEMBERED
         return self._known
 

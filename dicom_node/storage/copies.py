@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS recalled (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS volume (name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scanned (volume TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS enrolled (volume TEXT PRIMARY KEY, arrival INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (volume TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
@@ -119,6 +120,15 @@ class Copies:
         now = time.time()
         with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?, ?, ?)", [(*copy, now) for copy in copies])
+
+    def enrolled_to(self) -> int | None:
+        """Arrival up to which online files have their first row; None: this table is new."""
+        row = self._connection().execute("SELECT arrival FROM enrolled WHERE volume = ?", (ONLINE,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def set_enrolled(self, arrival: int) -> None:
+        """Online files up to `arrival` have their first row."""
+        self._connection().execute("INSERT OR REPLACE INTO enrolled VALUES (?, ?)", (ONLINE, arrival))
 
     def enrol(self, copies: Iterable[tuple[str, str, int]], checked_at: float | None = None) -> None:
         """(digest, volume, bytes) of copies as they were made; what is known already stays."""

@@ -54,7 +54,6 @@ class Scrubber:
         self._recall = Recall(storage.plans, storage.copies)
         self.findings = Findings()
         self._suspects: list[str] = []
-        self._online_to = -(2**62)  # arrival up to which online files have their first row
 
     def suspect(self, digest: str) -> None:
         """Look at the online file of `digest` next."""
@@ -65,14 +64,14 @@ class Scrubber:
         try:
             self._work(stop, until, everything=everything)
         finally:
-            self.findings.hopeless = {digest for digest in self._copies.hopeless() if self._is_known(digest)}
+            self.findings.hopeless = self._known(self._copies.hopeless())
 
     def _work(self, stop: threading.Event, until: float, *, everything: bool) -> None:
         plan, volumes = self._plans.current()
         places: dict[str, Volume] = {ONLINE: _Online(ONLINE, self._archive.root), **volumes}
         while self._suspects and not stop.is_set():
             self._check(self._suspects.pop(), ONLINE, places)
-        self._enrol()
+        self._enrol(stop)
         before = time.time() - (0 if everything else plan.scrub.every_days * 86400)
         for name in places:
             if name != ONLINE and not self._copies.is_scanned(name):
@@ -90,17 +89,23 @@ class Scrubber:
             else:
                 self.findings.passed_at[name] = time.time()
 
-    def _enrol(self) -> None:
-        """Give online files that have no row yet one."""
+    def _enrol(self, stop: threading.Event) -> None:
+        """Give online files that have no row yet one; many at the first start of a large archive, so most of the time is left to others."""
         self._enrol_online([(row["digest"], 0) for row in self._database.rows("SELECT DISTINCT digest FROM quarantine")])
-        while True:
+        done = self._copies.enrolled_to()
+        while not stop.is_set():
+            begun = time.monotonic()
             rows = self._database.rows(
-                "SELECT arrival, digest, size FROM instance WHERE arrival > ? ORDER BY arrival LIMIT 2000", [self._online_to]
+                "SELECT arrival, digest, size FROM instance WHERE arrival > ? ORDER BY arrival LIMIT 2000",
+                [-(2**62) if done is None else done],
             )
             if not rows:
                 return
             self._enrol_online([(row["digest"], row["size"]) for row in rows])
-            self._online_to = rows[-1]["arrival"]
+            done = rows[-1]["arrival"]
+            self._copies.set_enrolled(done)
+            if len(rows) == 2000:
+                stop.wait(4 * (time.monotonic() - begun))
 
     def _enrol_online(self, files: list[tuple[str, int]]) -> None:
         known = self._copies.among([digest for digest, _ in files])
@@ -113,10 +118,18 @@ class Scrubber:
 
     def _is_known(self, digest: str) -> bool:
         """Whether the index knows the file. One that was deleted, or never acknowledged, is not missed."""
-        return any(
-            self._database.rows(f"SELECT 1 FROM {table} WHERE digest = ? LIMIT 1", [digest])  # noqa: S608
-            for table in ("instance", "quarantine")
+        return bool(self._known([digest]))
+
+    def _known(self, digests: list[str]) -> set[str]:
+        """Those of `digests` that the index knows."""
+        if not digests:
+            return set()
+        listed = "digest IN (SELECT unnest(?::VARCHAR[]))"
+        rows = self._database.rows(
+            f"SELECT digest FROM instance WHERE {listed} UNION SELECT digest FROM quarantine WHERE {listed}",  # noqa: S608
+            [digests, digests],
         )
+        return {row["digest"] for row in rows}
 
     def _check(self, digest: str, name: str, places: dict[str, Volume]) -> int:
         """Read one copy; repair it when it is not whole. Returns the bytes read."""
