@@ -30,7 +30,7 @@ run: setup
 test: setup-test
 	$(PY) -m ruff check --quiet .
 	.venv/bin/lint-imports --no-cache
-	$(PY) -m pytest -q -m "not long" -n 2 --dist loadgroup
+	$(PY) -m pytest -q -m "not long"
 	npm test --silent
 
 test-long: setup-test

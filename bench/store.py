@@ -26,7 +26,7 @@ ROUNDS = 5
 LOADS = {"store-1": (500, 512, 1, 3.5), "store-4": (500, 512, 4, 3.5), "store-small": (2000, 100, 1, 4.0)}
 """id → images, side in pixels, associations, goal."""
 WORDS = {
-    "store-1": "500 × 0.5 MB over one association, synced before each response, our indexer running: speed over Orthanc's (TCP_NODELAY=1)",
+    "store-1": "500 × 0.5 MB over one association, synced before each response, our indexer running, files prepared while nothing arrived: speed over Orthanc's (TCP_NODELAY=1)",
     "store-4": "the same over 4 associations",
     "store-small": "2,000 × 20 kB over one association",
 }

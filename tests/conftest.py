@@ -49,18 +49,6 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-# Folders whose tests share what is dear to start (a built bundle, a hub, a database): one worker runs them all.
-TOGETHER = {"viewer", "reading", "pages", "hub", "path", "statistics", "ris"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay together when several workers run (`--dist loadgroup`): those of a folder that shares much, else of a file."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.path.stem))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an asynchronous test in a thread with a loop of its own: Playwright's driver keeps one in the main thread."""

@@ -6,6 +6,7 @@ import type { CaseInfo, CornerLayout } from './corners';
 import type { ToolName } from './engine';
 import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
+import type { LayoutName } from './layout';
 
 export type { CaseInfo, CornerLayout } from './corners';
 export type { Measurement } from './measurements';
@@ -17,7 +18,7 @@ export interface WindowSetting {
   function?: WindowFunction;
 }
 
-export type LayoutName = '1x1' | '1x2' | '2x2';
+export type { LayoutName };
 
 export interface ViewerOptions {
   lang?: 'zh' | 'en';
@@ -82,6 +83,8 @@ export interface ViewerEvents {
   shown: SeriesRef & { index: number; cell: number };
   failed: SeriesRef & { words: string; cell: number };
   measurements: Measurement[];
+  /** A series was dragged into a cell, which is active now: the page shows it, or not. */
+  dropped: SeriesRef & { cell: number };
 }
 
 export interface Viewer {

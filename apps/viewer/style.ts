@@ -5,6 +5,7 @@ const CSS = `
 .px-viewer:focus-visible { box-shadow: inset 0 0 0 1px #3b82c4; }
 .px-cell { position: relative; min-width: 0; min-height: 0; overflow: hidden; background: #000; container-type: size; border: 1px solid #1d1d1f; }
 .px-cell.px-active { border-color: #3b82c4; }
+.px-cell.px-target { outline: 2px dashed #3b82c4; outline-offset: -4px; }
 .px-viewer[data-cells="1"] .px-cell { border-color: #000; }
 .px-stage { position: absolute; inset: 0; }
 .px-stage.px-hidden { visibility: hidden; }

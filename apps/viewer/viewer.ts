@@ -5,9 +5,11 @@ import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOp
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import type { CaseInfo } from './corners';
+import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { History } from './history';
 import { press } from './keys';
+import { gridOf, isLayout, nextLayout } from './layout';
 import { imageIdOf, removeSources, sourceCount } from './loader';
 import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotation, type Measurement } from './measurements';
 import type { Series } from './store';
@@ -16,13 +18,6 @@ import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
 import { presetsOf, windowFunction } from './window';
 import { say, type Language } from './words';
-
-const GRIDS: Record<LayoutName, { columns: number; rows: number }> = {
-  '1x1': { columns: 1, rows: 1 },
-  '1x2': { columns: 2, rows: 1 },
-  '2x2': { columns: 2, rows: 2 },
-};
-const ORDER: LayoutName[] = ['1x1', '1x2', '2x2'];
 
 const REST = 250; // ms
 
@@ -54,6 +49,7 @@ class GridViewer implements Viewer, CellHost {
   private noting = 0;
   private disposed = false;
   private readonly sizes: ResizeObserver;
+  private readonly endDrops: () => void;
 
   constructor(parent: HTMLElement, options: ViewerOptions) {
     this.language = options.lang ?? 'zh';
@@ -62,7 +58,7 @@ class GridViewer implements Viewer, CellHost {
     this.onState = options.onState;
     this.corners = options.corners;
     this.tool = options.tool ?? 'window';
-    this.layoutName = options.layout ?? '1x1';
+    this.layoutName = isLayout(options.layout) ? options.layout : '1x1';
     adoptStyle(parent);
     this.root.className = 'px-viewer';
     this.root.tabIndex = 0;
@@ -70,6 +66,14 @@ class GridViewer implements Viewer, CellHost {
     this.root.setAttribute('aria-label', say('viewer', this.language));
     this.root.addEventListener('keydown', this.keyDown);
     this.root.addEventListener('pointerdown', this.pointerDown, true);
+    this.endDrops = acceptDrops(
+      this.root,
+      (target) => this.cells.findIndex((cell) => cell.root.contains(target)),
+      (series, cell) => {
+        this.setActive(cell);
+        this.emit('dropped', { ...series, cell: this.active });
+      },
+    );
     parent.append(this.root);
     this.engine = makeEngine(this.id);
     this.group = makeToolGroup(this.id);
@@ -84,7 +88,7 @@ class GridViewer implements Viewer, CellHost {
   // ---- grid -----------------------------------------------------------------------------------------------------
 
   private arrange(): void {
-    const { columns, rows } = GRIDS[this.layoutName];
+    const { columns, rows } = gridOf(this.layoutName);
     const wanted = columns * rows;
     // The active cell keeps its picture when the grid shrinks.
     while (this.cells.length > wanted) {
@@ -112,7 +116,7 @@ class GridViewer implements Viewer, CellHost {
   }
 
   setLayout(layout: LayoutName): void {
-    if (!(layout in GRIDS) || layout === this.layoutName) return;
+    if (!isLayout(layout) || layout === this.layoutName) return;
     this.layoutName = layout;
     this.arrange();
     this.tellState();
@@ -263,7 +267,7 @@ class GridViewer implements Viewer, CellHost {
       invert: () => this.invert(),
       rotate: (degrees) => this.rotate(degrees),
       flip: (axis) => this.flip(axis),
-      layout: () => this.setLayout(ORDER[(ORDER.indexOf(this.layoutName) + 1) % ORDER.length] as LayoutName),
+      layout: () => this.setLayout(nextLayout(this.layoutName)),
       remove: () => this.removeNearest(),
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
@@ -441,6 +445,7 @@ class GridViewer implements Viewer, CellHost {
     cancelAnimationFrame(this.measureFrame);
     window.clearTimeout(this.noting);
     this.sizes.disconnect();
+    this.endDrops();
     this.stopDrawing();
     for (const name of MEASURED) eventTarget.removeEventListener(name, this.measured as EventListener);
     for (const one of annotationsOf(this.id)) if (one.annotationUID) annotations.state.removeAnnotation(one.annotationUID);

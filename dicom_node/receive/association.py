@@ -43,7 +43,6 @@ PLAIN_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 REJECTIONS: dict[Refusal, tuple[int, int, int]] = {
     "calling": (1, 1, 3), "certificate": (1, 1, 3), "called": (1, 1, 7), "stopping": (2, 3, 1), "limit": (2, 3, 2),
 }  # fmt: skip
-PATIENCE = 2.0  # seconds an idle association waits before it looks at its timeouts; every event wakes it
 
 
 class _Clock:
@@ -56,7 +55,7 @@ class _Clock:
     def sleep(seconds: float) -> None:
         thread = threading.current_thread()
         if seconds == 0.001 and isinstance(thread, NodeAssociation):
-            thread.wake.wait(PATIENCE)
+            thread.wake.wait(0.5)
             thread.wake.clear()
             thread.send_reports()
         else:

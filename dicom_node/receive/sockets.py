@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from dicom_node.receive.lane import FastDUL
 
 SMALL, LARGE = 72 << 10, 1 << 20  # bytes of read-ahead when idle and when receiving
-PATIENCE = 2000  # milliseconds an idle socket waits; what the peer or the node has to say ends it
 MAX_PDU_TAKEN = 4 << 20  # a longer PDU outside the fast lane is an attack on memory
 
 
@@ -106,7 +105,7 @@ class BufferedSocket(AssociationSocket):
             return True
         if self.socket is None or not self._is_connected:
             return False
-        return self.wait(0 if self.event_queue.queue or self.dul.to_provider_queue.queue else PATIENCE)
+        return self.wait(0 if self.event_queue.queue or self.dul.to_provider_queue.queue else 500)
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Exactly `nr_bytes` for pynetdicom's own path; fewer when the peer is gone."""

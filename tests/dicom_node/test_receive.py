@@ -26,7 +26,7 @@ def peer(node: RunningNode, program: str, aet: str, *words: object, called: str 
 
 
 def files(node: RunningNode) -> list[Path]:
-    return [p for p in (node.data / "files").rglob("*") if p.is_file()]
+    return [p for p in (node.data / "files").rglob("*") if p.is_file() and p.parent.name != "stock"]  # prepared files are no images
 
 
 def raw(node: RunningNode, aet: str = "CT_A", *more: tuple[str, list[str]]) -> RawSCU:

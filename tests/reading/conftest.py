@@ -62,7 +62,8 @@ def open_desk(stack: Stack, browser: Browser) -> Iterator[Callable[..., Page]]:
                 }
             ]
         )
-        context.add_init_script(f"localStorage.getItem('hub.lang') || localStorage.setItem('hub.lang', '{lang}')")
+        # the frame of a PDF has no storage
+        context.add_init_script(f"localStorage?.getItem('hub.lang') || localStorage?.setItem('hub.lang', '{lang}')")
         page = context.new_page()
         page.set_default_timeout(10_000)
         if quiet:
@@ -78,3 +79,9 @@ def open_desk(stack: Stack, browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="package")
+def head_ct(stack: Stack, corpus: Path) -> str:
+    """The study UID of 28 real slices of a head, received by the node over DICOM."""
+    return stack.send(corpus / "ct-head-tilt")

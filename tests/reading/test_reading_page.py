@@ -8,7 +8,6 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -52,12 +51,6 @@ def write(page: Page, findings: str, impression: str) -> None:
     by(page, "report-findings").fill(findings)
     by(page, "report-impression").fill(impression)
     by(page, "report-positive").click()
-
-
-@pytest.fixture(scope="module")
-def head_ct(stack: Stack, corpus: Path) -> str:
-    """The study UID of 28 real slices of a head, received by the node over DICOM."""
-    return stack.send(corpus / "ct-head-tilt")
 
 
 @pytest.mark.clause("H-2", "R-5")

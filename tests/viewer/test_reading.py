@@ -289,7 +289,29 @@ def test_two_viewers_do_not_disturb_each_other_and_dispose_leaves_nothing(bench:
     assert bench.state()["count"] == 5
 
 
-@pytest.mark.clause("H-2")
+@pytest.mark.clause("V-1")
+def test_every_grid_up_to_four_by_four(bench: Bench) -> None:
+    bench.mount()
+    bench.show(stack(3), "one")
+    for rows in range(1, 5):
+        for columns in range(1, 5):
+            bench.call("setLayout", f"{rows}x{columns}")
+            assert bench.page.locator(".px-cell").count() == rows * columns
+    for wrong in ("5x1", "0x1", "1x5", "", "1x1x", None, "toString"):
+        bench.call("setLayout", wrong)
+    assert bench.state()["layout"] == "4x4"
+    bench.show(stack(2), "last", cell=15)
+    assert (bench.state()["active"], bench.state()["count"]) == (15, 2)
+    boxes = bench.run(
+        "[...document.querySelectorAll('.px-cell')].map(e => { const b = e.getBoundingClientRect(); return [b.width, b.height]; })"
+    )
+    assert max(b[0] for b in boxes) - min(b[0] for b in boxes) < 1.5
+    assert max(b[1] for b in boxes) - min(b[1] for b in boxes) < 1.5
+    bench.call("setLayout", "1x1")
+    assert bench.state()["count"] == 2, "the active view keeps its picture"
+
+
+@pytest.mark.clause("V-1", "H-2")
 def test_grid_and_mixed_sizes(bench: Bench, corpus: Path) -> None:
     bench.mount()
     bench.show(stack(5), "left")

@@ -29,6 +29,8 @@ export interface CaseParts {
   cache: CaseCache
   show(shown: Shown): void
   clear(): void
+  /** Whether the active view shows it: the same series may be wanted in another view. */
+  visible?(shown: Shown): boolean
 }
 
 export function useCase(parts: CaseParts): OpenCase {
@@ -42,9 +44,10 @@ export function useCase(parts: CaseParts): OpenCase {
   const studies = computed(() => (row.value?.study_uids ?? []).map((uid) => ({ study_uid: uid, summary: null, problem: null, ...summaries.get(uid) })))
 
   function choose(studyUid: string, seriesUid: string): void {
-    if (shown.value?.studyUid === studyUid && shown.value.seriesUid === seriesUid) return
-    shown.value = { studyUid, seriesUid }
-    parts.show(shown.value)
+    const wanted = { studyUid, seriesUid }
+    if (shown.value?.studyUid === studyUid && shown.value.seriesUid === seriesUid && (parts.visible?.(wanted) ?? true)) return
+    shown.value = wanted
+    parts.show(wanted)
   }
 
   function showFirst(studyUid: string, series: readonly SeriesAhead[]): void {

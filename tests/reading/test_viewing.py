@@ -1,0 +1,92 @@
+"""The images on the doctor's desk: views side by side, series dragged into them, measuring and turning by the toolbar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.reading.desk_stack import Stack, wait_for
+from tests.reading.test_reading_page import by, row
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def case(stack: Stack, corpus: Path) -> tuple[str, str]:
+    """Accession and study of a chest on the worklist."""
+    study = stack.send(corpus / "ct-chest-ffs")
+    return stack.case("赵一鸣", study_uid=study), study
+
+
+def opened(open_desk: Open, case: tuple[str, str]) -> Page:
+    accession, study = case
+    page = open_desk("doctor")
+    row(page, accession).click()
+    page.locator(f'[data-testid="viewer"][data-shown^="{study} "]').wait_for(timeout=20_000)
+    return page
+
+
+def cells(page: Page) -> int:
+    return page.locator(".px-cell").count()
+
+
+@pytest.mark.clause("V-1")
+def test_any_grid_up_to_four_by_four_and_a_series_dragged_into_it(open_desk: Open, case: tuple[str, str]) -> None:
+    page = opened(open_desk, case)
+    by(page, "tool-layout").click()
+    expect(by(page, "layout-grid").locator("button")).to_have_count(16)
+    page.locator('[data-layout="2x3"]').hover()
+    expect(by(page, "layout-grid")).to_contain_text("2×3")
+    page.locator('[data-layout="1x2"]').click()
+    expect(by(page, "layout-grid")).to_have_count(0)
+    expect(by(page, "tool-layout")).to_have_text("1×2")
+    assert cells(page) == 2
+    second = page.locator(".px-cell").nth(1)
+    expect(second).to_contain_text("未选择序列")
+    by(page, "series").first.drag_to(second)
+    wait_for(lambda: "未选择序列" not in second.inner_text(), says="the dragged series is shown in the second view")
+    expect(second).to_have_class("px-cell px-active")
+    # by keys alone: the picker opens at the grid that is there
+    by(page, "tool-layout").focus()
+    for key in ("Enter", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    expect(by(page, "tool-layout")).to_have_text("2×4")
+    assert cells(page) == 8
+    by(page, "tool-layout").click()
+    page.keyboard.press("Escape")
+    expect(by(page, "layout-grid")).to_have_count(0)
+    expect(by(page, "reading-desk")).to_have_attribute("data-state", "reading")
+
+
+@pytest.mark.clause("V-9", "V-13", "V-19", "V-20")
+def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str, str]) -> None:
+    page = opened(open_desk, case)
+    box = page.locator(".px-cell").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    by(page, "tool-ellipse").click()
+    expect(by(page, "tool-ellipse")).to_have_attribute("aria-pressed", "true")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y + 20)
+    page.mouse.move(x + 40, y + 40)
+    page.mouse.up()
+    drawn = page.locator(".px-stage svg")
+    expect(drawn).to_contain_text("面积")
+    expect(drawn).to_contain_text("HU")
+    page.wait_for_timeout(400)
+    by(page, "tool-undo").click()
+    expect(drawn).not_to_contain_text("面积")
+    left = page.locator(".px-edge-left")
+    before = left.inner_text()
+    by(page, "tool-flip-horizontal").click()
+    expect(left).not_to_have_text(before)
+    by(page, "tool-flip-horizontal").click()
+    expect(left).to_have_text(before)
+    by(page, "tool-rotate-right").click()
+    expect(page.locator(".px-edge-top")).to_have_text(before)
+    by(page, "tool-reset").click()
+    expect(left).to_have_text(before)
