@@ -24,6 +24,7 @@ from dicom_node.storage.volume import DamagedError, NoCopyError, Volume, VolumeE
 
 log = logs.get(__name__)
 LOT = 200  # copies looked up at once
+ENROLLED = 2000  # online files that get their first row at once
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Scrubber:
         places: dict[str, Volume] = {ONLINE: _Online(ONLINE, self._archive.root), **volumes}
         while self._suspects and not stop.is_set():
             self._check(self._suspects.pop(), ONLINE, places)
-        self._enrol(stop)
+        self._enrol(stop, until)
         before = time.time() - (0 if everything else plan.scrub.every_days * 86400)
         for name in places:
             if name != ONLINE and not self._copies.is_scanned(name):
@@ -89,22 +90,24 @@ class Scrubber:
             else:
                 self.findings.passed_at[name] = time.time()
 
-    def _enrol(self, stop: threading.Event) -> None:
+    def _enrol(self, stop: threading.Event, until: float) -> None:
         """Give online files that have no row yet one; many at the first start of a large archive, so most of the time is left to others."""
         self._enrol_online([(row["digest"], 0) for row in self._database.rows("SELECT DISTINCT digest FROM quarantine")])
         done = self._copies.enrolled_to()
-        while not stop.is_set():
+        while True:
             begun = time.monotonic()
             rows = self._database.rows(
-                "SELECT arrival, digest, size FROM instance WHERE arrival > ? ORDER BY arrival LIMIT 2000",
-                [-(2**62) if done is None else done],
+                "SELECT arrival, digest, size FROM instance WHERE arrival > ? ORDER BY arrival LIMIT ?",
+                [-(2**62) if done is None else done, ENROLLED],
             )
             if not rows:
                 return
             self._enrol_online([(row["digest"], row["size"]) for row in rows])
             done = rows[-1]["arrival"]
             self._copies.set_enrolled(done)
-            if len(rows) == 2000:
+            if stop.is_set() or time.monotonic() >= until:
+                return  # the next round goes on from here: the keeper has other work as well
+            if len(rows) == ENROLLED:
                 stop.wait(4 * (time.monotonic() - begun))
 
     def _enrol_online(self, files: list[tuple[str, int]]) -> None:

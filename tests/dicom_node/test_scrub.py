@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 from keeping import COPY, MOVE, Kept, whole
+
+from dicom_node.storage import scrub
 
 pytestmark = pytest.mark.clause("S-5")
 NOW = "every_days = 0.0000001"
@@ -91,3 +94,23 @@ def test_a_moved_file_whose_copy_rots_is_called_lost_and_a_recalled_one_is_whole
         path.write_bytes(os.urandom(100))
     kept.until(lambda: kept.keeper.scrubber.findings.hopeless == {digest}, 5)
     kept.until(lambda: whole(kept.copy(other)), 3)  # made anew from the recalled file
+
+
+def test_the_first_look_at_a_large_archive_is_spread_over_rounds_and_remembered(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrub, "ENROLLED", 2)
+    kept.plan(nas=False)
+    _, _, files = kept.study(5)
+
+    def enrolled() -> int:
+        return sum(count for count, _ in kept.storage.copies.counts().get("online", {}).values())
+
+    for expected in (2, 4, 5, 5):  # a round whose time is over does one part, so that the keeper comes to its other work
+        kept.keeper.scrubber.work(threading.Event(), 0.0)
+        assert enrolled() == expected
+    kept.again()
+    asked: list[str] = []
+    rows = kept.database.rows
+    monkeypatch.setattr(kept.database, "rows", lambda sql, *more: asked.append(sql) or (found := rows(sql, *more)) or found)
+    kept.keeper.scrubber.work(threading.Event(), 0.0)
+    assert enrolled() == len(files)
+    assert len([sql for sql in asked if "arrival > ?" in sql]) == 1, "a start goes through the whole index again"
