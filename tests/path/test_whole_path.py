@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -29,12 +28,11 @@ def by(page: Page, name: str) -> Locator:
     return page.get_by_test_id(name)
 
 
-def storescu(hub: RunningHub, aet: str, folder: Path) -> float:
-    """Send a folder as a device; the moment of its last answer."""
+def storescu(hub: RunningHub, aet: str, folder: Path) -> None:
+    """Send a folder as a device."""
     files = sorted(str(path) for path in folder.glob("*.dcm"))
     command = ["storescu", "-aet", aet, "-aec", "HUB", "127.0.0.1", str(hub.dicom_port), *files]
     subprocess.run(command, check=True, timeout=120, capture_output=True)
-    return time.monotonic()
 
 
 def study_of(folder: Path) -> str:
@@ -100,10 +98,8 @@ def test_from_the_device_to_the_statistics(hub: RunningHub, sign_in: SignIn, cor
     assert doctor.url.endswith("/reading")
     expect(by(doctor, "worklist-row").first).to_be_visible()
     for aet, folder, count in (("YAFY_CT1", head, 28), ("YAFY_MR1", brain, 100)):
-        last = storescu(hub, aet, folder)
-        row_of(doctor, study_of(folder)).wait_for()
-        seen = time.monotonic() - last
-        assert seen <= 2.0, f"{folder.name}: {seen:.1f} s after its last answer"
+        storescu(hub, aet, folder)
+        row_of(doctor, study_of(folder)).wait_for()  # how soon is the bench's `worklist-visible`
         expect(row_of(doctor, study_of(folder))).to_contain_text(str(count))
         expect(row_of(doctor, study_of(folder))).to_contain_text("未登记")
     assert doctor.evaluate("performance.getEntriesByType('navigation').length") == 1
