@@ -3,7 +3,8 @@ import { Enums, type Types } from '@cornerstonejs/core';
 import { Camera, type View } from './camera';
 import type { CellHost, CellRequest } from './cellhost';
 import type { CaseInfo } from './corners';
-import { setCurve, type ImageProperty } from './curve';
+import type { ImageProperty } from './curve';
+import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
@@ -15,10 +16,8 @@ import type { FramePixels } from './pixels';
 import { probeFrame, type Probe } from './measure/probe';
 import type { Series, SeriesEvent } from './store';
 import { setCell, type ToolCell } from './tools/cells';
-import { curvePoints, initialWindow, validWindow, type Window } from './window';
+import type { Window } from './window';
 import { say, warningText } from './words';
-
-const DRAG_FOR_WIDTH = 256;
 
 export class Cell implements ToolCell {
   readonly root = document.createElement('div');
@@ -33,10 +32,7 @@ export class Cell implements ToolCell {
   /** What is on the screen, and what was asked for (they differ while an image is on its way). */
   private shownAt = -1;
   private wanted = 0;
-  private window: Window | null = null;
-  private opened: Window | null = null;
-  private chosen = false;
-  inverted = false;
+  private readonly display = new Display();
   private hover = '';
   private turn = 0;
   private writing = 0;
@@ -126,10 +122,7 @@ export class Cell implements ToolCell {
     this.positions = [];
     this.shownAt = -1;
     this.wanted = 0;
-    this.window = null;
-    this.opened = null;
-    this.chosen = false;
-    this.inverted = false;
+    this.display.clear();
     this.hover = '';
     this.stage.classList.add('px-hidden');
     this.overlay.clear();
@@ -162,9 +155,7 @@ export class Cell implements ToolCell {
     this.wanted = first.position;
     const frame = series.frame(this.positions[first.position] as number);
     if (this.tooLarge(frame.columns, frame.rows)) return;
-    this.opened = this.request.window ?? initialWindow(frame, first.pixels);
-    this.chosen = this.request.window !== undefined;
-    this.window = validWindow(this.opened);
+    this.display.open(frame, first.pixels, this.request.window ?? null);
     await viewport.setStack(imageIds, first.position);
     if (turn !== this.turn) return;
     viewport.resetCamera();
@@ -282,14 +273,8 @@ export class Cell implements ToolCell {
   private readonly newImage = (event: Event): void => {
     const { imageIdIndex } = (event as CustomEvent<{ imageIdIndex: number }>).detail;
     this.shownAt = imageIdIndex;
-    const { series } = this;
-    const index = this.positions[imageIdIndex];
-    if (series && index !== undefined && !this.chosen && this.request.window === undefined) {
-      // Each image as its own header says, until the reader chooses; an automatic window stays that of the first image.
-      const frame = series.frame(index);
-      const pixels = series.pixels(index);
-      if (pixels && (frame.windows?.length ?? 0) > 0) this.window = validWindow(initialWindow(frame, pixels));
-    }
+    const frame = this.currentFrame();
+    if (frame) this.display.enter(frame, this.currentPixels());
     // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
     this.drawCurve();
     this.refresh();
@@ -298,8 +283,7 @@ export class Cell implements ToolCell {
   private drawCurve(): void {
     const actor = this.viewport?.getDefaultActor()?.actor as { getProperty(): ImageProperty } | undefined;
     const frame = this.currentFrame();
-    if (!actor || !this.window || !frame) return;
-    setCurve(actor.getProperty(), curvePoints(this.window, this.inverted !== (frame.photometric === 'MONOCHROME1')));
+    if (actor && frame) this.display.draw(actor.getProperty(), frame);
   }
 
   currentFrame(): Frame | null {
@@ -307,32 +291,36 @@ export class Cell implements ToolCell {
     return this.series?.header && index !== undefined ? this.series.frame(index) : null;
   }
 
+  private currentPixels(): FramePixels | null {
+    const index = this.positions[this.shownAt];
+    return index === undefined ? null : (this.series?.pixels(index) ?? null);
+  }
+
+  get inverted(): boolean {
+    return this.display.inverted;
+  }
+
   /** Window of the reader: holds for every image of the series until reset. */
   setWindow(window: Window): void {
-    this.window = validWindow(window);
-    this.chosen = true;
+    this.display.set(window);
     this.redraw();
   }
 
   getWindow(): Window | null {
-    return this.window;
+    return this.display.window;
   }
 
   openedWindow(): Window | null {
-    const frame = this.currentFrame();
-    const pixels = this.series?.pixels(this.positions[this.shownAt] ?? -1);
-    return frame && pixels && (frame.windows?.length ?? 0) > 0 ? initialWindow(frame, pixels) : this.opened;
+    return this.display.openedFor(this.currentFrame(), this.currentPixels());
   }
 
   dragWindow(dx: number, dy: number): void {
-    if (!this.window) return;
-    const step = Math.max(this.window.width, 1e-3) / DRAG_FOR_WIDTH;
-    const speed = Math.max(step, this.series && this.currentFrame()?.samples === 1 && this.window.width > 4 ? 0.5 : 0);
-    this.setWindow({ ...this.window, width: this.window.width + dx * speed, center: this.window.center + dy * speed });
+    this.display.drag(dx, dy, this.currentFrame()?.samples === 1);
+    this.redraw();
   }
 
   invert(): void {
-    this.inverted = !this.inverted;
+    this.display.inverted = !this.display.inverted;
     this.redraw();
   }
 
@@ -351,10 +339,7 @@ export class Cell implements ToolCell {
   /** Window, zoom, pan, rotation, mirroring and inversion as at the opening; measurements stay. */
   reset(): void {
     if (!this.viewport || this.shownAt < 0) return;
-    this.inverted = false;
-    this.chosen = this.request.window !== undefined;
-    const opened = this.request.window ?? this.openedWindow();
-    this.window = opened ? validWindow(opened) : this.window;
+    this.display.reset(this.currentFrame(), this.currentPixels());
     this.camera?.straighten();
     this.viewport.resetCamera();
     this.redraw();
@@ -466,14 +451,15 @@ export class Cell implements ToolCell {
 
   private writeCorners(): void {
     const frame = this.currentFrame();
-    if (!frame || !this.window || !this.camera) return;
+    const { window } = this.display;
+    if (!frame || !window || !this.camera) return;
     this.overlay.setCorners(
       {
         info: this.info,
         frame,
         position: this.shownAt,
         count: this.count,
-        window: this.window,
+        window,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
         hover: this.hover,

@@ -1,25 +1,22 @@
 /** The viewer: a grid of cells, tools, keys, measurements, and the state a page or a kernel sees. */
-import { cache, eventTarget, type RenderingEngine } from '@cornerstonejs/core';
-import { annotation as annotations, Enums as ToolEnums, type Types as ToolTypes } from '@cornerstonejs/tools';
+import { cache, type RenderingEngine } from '@cornerstonejs/core';
 import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import type { CaseInfo } from './corners';
+import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
-import { History } from './history';
 import { press } from './keys';
 import { gridOf, isLayout, nextLayout } from './layout';
-import { imageIdOf, removeSources, sourceCount } from './loader';
-import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotation, type Measurement } from './measurements';
+import { removeSources, sourceCount } from './loader';
+import type { Measurement } from './measurements';
 import type { Series } from './store';
 import { adoptStyle } from './style';
 import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
 import { presetsOf, windowFunction } from './window';
 import { say, type Language } from './words';
-
-const REST = 250; // ms
 
 let counter = 0;
 const viewers = new Set<GridViewer>();
@@ -42,11 +39,8 @@ class GridViewer implements Viewer, CellHost {
   private cellNumber = 0;
   private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
   private readonly given = new WeakMap<Cell, CaseInfo>();
-  private pending: Measurement[] = [];
   private stateFrame = 0;
-  private measureFrame = 0;
-  private readonly history = new History();
-  private noting = 0;
+  private readonly drawn: Drawn;
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -78,7 +72,12 @@ class GridViewer implements Viewer, CellHost {
     this.engine = makeEngine(this.id);
     this.group = makeToolGroup(this.id);
     activate(this.group, this.tool);
-    for (const name of MEASURED) eventTarget.addEventListener(name, this.measured as EventListener);
+    this.drawn = new Drawn({
+      id: this.id,
+      shown: () => this.cells.map((cell) => cell.series).filter((series) => series !== null),
+      render: () => this.cells.forEach((cell) => cell.render()),
+      changed: (list) => this.emit('measurements', list),
+    });
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.root);
     viewers.add(this);
@@ -237,7 +236,7 @@ class GridViewer implements Viewer, CellHost {
   setLanguage(lang: Language): void {
     this.language = lang;
     this.root.setAttribute('aria-label', say('viewer', lang));
-    for (const one of annotationsOf(this.id)) one.invalidated = true; // their words are of the other language
+    this.drawn.reword();
     for (const cell of this.cells) {
       if (cell.series) {
         cell.refresh();
@@ -268,7 +267,7 @@ class GridViewer implements Viewer, CellHost {
       rotate: (degrees) => this.rotate(degrees),
       flip: (axis) => this.flip(axis),
       layout: () => this.setLayout(nextLayout(this.layoutName)),
-      remove: () => this.removeNearest(),
+      remove: () => this.drawn.removeOn(this.cell.currentFrame()),
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
       cancel: () => this.stopDrawing(),
@@ -281,95 +280,33 @@ class GridViewer implements Viewer, CellHost {
 
   // ---- measurements ---------------------------------------------------------------------------------------------
 
-  /** The highlighted measurement of the image on the screen, else its newest one. */
-  private removeNearest(): void {
-    const frame = this.cell.currentFrame();
-    const here = annotationsOf(this.id).filter((one) => {
-      const data = fromAnnotation(one);
-      return data !== null && data.sop_uid === frame?.sop_uid && data.frame === frame.frame;
-    });
-    const chosen = here.find((one) => one.highlighted) ?? here.at(-1);
-    if (chosen?.annotationUID) this.removeMeasurement(chosen.annotationUID);
-  }
-
   /** What is half drawn goes: its other half would be of another image, or of nothing. */
   stopDrawing(): void {
-    for (const id of cancelDrawing(this.group, this.cells.map((cell) => cell.stage))) {
-      if (!this.measurements().some((one) => one.id === id)) removeAnnotation(id);
-    }
+    this.drawn.drop(cancelDrawing(this.group, this.cells.map((cell) => cell.stage)));
   }
 
   measurements(): Measurement[] {
-    const drawn = annotationsOf(this.id)
-      .map((one) => fromAnnotation(one))
-      .filter((one) => one !== null);
-    return [...drawn, ...this.pending];
+    return this.drawn.list();
   }
 
   setMeasurements(list: Measurement[]): void {
-    this.put(list);
-    window.clearTimeout(this.noting);
-    this.history.reset(this.measurements());
+    this.drawn.set(list);
   }
 
   undo(): void {
-    this.note();
-    const list = this.history.undo();
-    if (list) this.put(list);
+    this.drawn.undo();
   }
 
   redo(): void {
-    this.note();
-    const list = this.history.redo();
-    if (list) this.put(list);
-  }
-
-  /** Remember what is drawn as one step that can be undone. */
-  private note(): void {
-    window.clearTimeout(this.noting);
-    this.history.note(this.measurements());
-  }
-
-  private put(list: Measurement[]): void {
-    for (const one of annotationsOf(this.id)) if (one.annotationUID) removeAnnotation(one.annotationUID);
-    this.pending = list.filter(isMeasurement).map((one) => structuredClone(one));
-    for (const cell of this.cells) if (cell.series?.header) this.known(cell.series);
-    this.tellMeasurements();
+    this.drawn.redo();
   }
 
   removeMeasurement(id: string): void {
-    this.pending = this.pending.filter((one) => one.id !== id);
-    removeAnnotation(id);
-    for (const cell of this.cells) cell.render();
-    this.tellMeasurements();
+    this.drawn.remove(id);
   }
 
   known(series: Series): void {
-    const frames = series.header?.frames ?? [];
-    this.pending = this.pending.filter((one) => {
-      if (one.study !== series.key.study || one.series !== series.key.series) return true;
-      const frame = frames.find((each) => each.sop_uid === one.sop_uid && each.frame === one.frame);
-      if (!frame) return true;
-      addToImage(one, imageIdOf(this.id, series, frame.index), frame, frame.frame_of_reference || series.key.series);
-      return false;
-    });
-    for (const cell of this.cells) cell.render();
-  }
-
-  private readonly measured = (event: CustomEvent<{ annotation?: ToolTypes.Annotation }>): void => {
-    if (event.detail.annotation?.metadata?.referencedImageId?.startsWith(`px:${this.id}/`)) this.tellMeasurements();
-  };
-
-  private tellMeasurements(): void {
-    if (this.measureFrame || this.disposed) return;
-    this.measureFrame = requestAnimationFrame(() => {
-      this.measureFrame = 0;
-      const list = this.measurements();
-      this.emit('measurements', list);
-      // One step is what lies between two rests of the hand.
-      window.clearTimeout(this.noting);
-      this.noting = window.setTimeout(() => this.note(), REST);
-    });
+    this.drawn.known(series);
   }
 
   // ---- state ----------------------------------------------------------------------------------------------------
@@ -442,13 +379,10 @@ class GridViewer implements Viewer, CellHost {
     if (this.disposed) return;
     this.disposed = true;
     cancelAnimationFrame(this.stateFrame);
-    cancelAnimationFrame(this.measureFrame);
-    window.clearTimeout(this.noting);
     this.sizes.disconnect();
     this.endDrops();
     this.stopDrawing();
-    for (const name of MEASURED) eventTarget.removeEventListener(name, this.measured as EventListener);
-    for (const one of annotationsOf(this.id)) if (one.annotationUID) annotations.state.removeAnnotation(one.annotationUID);
+    this.drawn.dispose();
     for (const cell of this.cells) cell.dispose();
     this.cells = [];
     dropToolGroup(this.id);
@@ -460,12 +394,6 @@ class GridViewer implements Viewer, CellHost {
     this.root.remove();
   }
 }
-
-const MEASURED = [
-  ToolEnums.Events.ANNOTATION_COMPLETED,
-  ToolEnums.Events.ANNOTATION_MODIFIED,
-  ToolEnums.Events.ANNOTATION_REMOVED,
-];
 
 export function mountViewer(el: HTMLElement, options: ViewerOptions = {}): Viewer {
   return start().webgl ? new GridViewer(el, options) : new UnsupportedViewer(el, options);

@@ -1,0 +1,134 @@
+/** The measurements of one viewer: those drawn on its images, and those that wait for their image; with undo and redo. */
+import { eventTarget } from '@cornerstonejs/core';
+import { annotation as annotations, Enums, type Types } from '@cornerstonejs/tools';
+import type { Frame } from './frame';
+import { History } from './history';
+import { imageIdOf } from './loader';
+import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotation, type Measurement } from './measurements';
+import type { Series } from './store';
+
+/** One step that can be undone is what lies between two rests of the hand. */
+const REST = 250; // ms
+
+const EVENTS = [Enums.Events.ANNOTATION_COMPLETED, Enums.Events.ANNOTATION_MODIFIED, Enums.Events.ANNOTATION_REMOVED];
+
+/** What the measurements need of the viewer around them. */
+export interface Around {
+  readonly id: string;
+  /** Series on the screen. */
+  shown(): Series[];
+  render(): void;
+  /** The list changed; at most once a frame. */
+  changed(list: Measurement[]): void;
+}
+
+export class Drawn {
+  private pending: Measurement[] = [];
+  private readonly history = new History();
+  private resting = 0;
+  private frame = 0;
+
+  constructor(private readonly around: Around) {
+    for (const name of EVENTS) eventTarget.addEventListener(name, this.modified as EventListener);
+  }
+
+  list(): Measurement[] {
+    const drawn = annotationsOf(this.around.id)
+      .map((one) => fromAnnotation(one))
+      .filter((one) => one !== null);
+    return [...drawn, ...this.pending];
+  }
+
+  /** Replaces all; what was before cannot be brought back by undo. */
+  set(list: Measurement[]): void {
+    this.put(list);
+    window.clearTimeout(this.resting);
+    this.history.reset(this.list());
+  }
+
+  undo(): void {
+    this.note();
+    const list = this.history.undo();
+    if (list) this.put(list);
+  }
+
+  redo(): void {
+    this.note();
+    const list = this.history.redo();
+    if (list) this.put(list);
+  }
+
+  remove(id: string): void {
+    this.pending = this.pending.filter((one) => one.id !== id);
+    removeAnnotation(id);
+    this.around.render();
+    this.tell();
+  }
+
+  /** The highlighted measurement of an image, else its newest one. */
+  removeOn(frame: Frame | null): void {
+    const here = annotationsOf(this.around.id).filter((one) => {
+      const data = fromAnnotation(one);
+      return data !== null && data.sop_uid === frame?.sop_uid && data.frame === frame.frame;
+    });
+    const chosen = here.find((one) => one.highlighted) ?? here.at(-1);
+    if (chosen?.annotationUID) this.remove(chosen.annotationUID);
+  }
+
+  /** The header of a series is here: what waited for it is drawn. */
+  known(series: Series): void {
+    const frames = series.header?.frames ?? [];
+    this.pending = this.pending.filter((one) => {
+      if (one.study !== series.key.study || one.series !== series.key.series) return true;
+      const frame = frames.find((each) => each.sop_uid === one.sop_uid && each.frame === one.frame);
+      if (!frame) return true;
+      addToImage(one, imageIdOf(this.around.id, series, frame.index), frame, frame.frame_of_reference || series.key.series);
+      return false;
+    });
+    this.around.render();
+  }
+
+  /** The texts on the images are of another language. */
+  reword(): void {
+    for (const one of annotationsOf(this.around.id)) one.invalidated = true;
+  }
+
+  /** What a cancelled drawing left goes, unless it is a whole measurement. */
+  drop(left: string[]): void {
+    for (const id of left) if (!this.list().some((one) => one.id === id)) removeAnnotation(id);
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.frame);
+    window.clearTimeout(this.resting);
+    for (const name of EVENTS) eventTarget.removeEventListener(name, this.modified as EventListener);
+    for (const one of annotationsOf(this.around.id)) if (one.annotationUID) annotations.state.removeAnnotation(one.annotationUID);
+  }
+
+  private put(list: Measurement[]): void {
+    for (const one of annotationsOf(this.around.id)) if (one.annotationUID) removeAnnotation(one.annotationUID);
+    this.pending = list.filter(isMeasurement).map((one) => structuredClone(one));
+    for (const series of this.around.shown()) if (series.header) this.known(series);
+    this.tell();
+  }
+
+  /** Remember what is drawn as one step that can be undone. */
+  private note(): void {
+    window.clearTimeout(this.resting);
+    this.history.note(this.list());
+  }
+
+  private readonly modified = (event: CustomEvent<{ annotation?: Types.Annotation }>): void => {
+    if (event.detail.annotation?.metadata?.referencedImageId?.startsWith(`px:${this.around.id}/`)) this.tell();
+  };
+
+  private tell(): void {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.around.changed(this.list());
+      window.clearTimeout(this.resting);
+      this.resting = window.setTimeout(() => this.note(), REST);
+    });
+  }
+}
