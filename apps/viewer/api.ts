@@ -7,10 +7,14 @@ import type { ToolName } from './engine';
 import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
 import type { LayoutName } from './layout';
+import type { PlaneName } from './volume/planes';
+import type { Slab } from './volume/reformat';
 
 export type { CaseInfo, CornerLayout } from './corners';
 export type { Measurement } from './measurements';
 export type { ToolName } from './engine';
+export type { PlaneName } from './volume/planes';
+export type { Slab } from './volume/reformat';
 
 export interface WindowSetting {
   center: number;
@@ -45,6 +49,8 @@ export interface ShowRequest {
   /** Cell of the grid; the active one when not given. */
   cell?: number;
   window?: WindowSetting;
+  /** Computed from the series' images instead of these (V-27). */
+  plane?: PlaneName;
   /** Facts for the corners; what is missing is read from the study's summary. */
   info?: CaseInfo;
 }
@@ -73,6 +79,13 @@ export interface ViewerState {
   tool: ToolName;
   layout: LayoutName;
   active: number;
+  /** Whether the grid shows planes of one series. */
+  mpr: boolean;
+  /** Which computed plane the active cell shows; null for received images. */
+  plane: PlaneName | null;
+  slab: Slab | null;
+  /** The place all views show, LPS mm. */
+  point: [number, number, number] | null;
   warnings: string[];
   presets: { id: string; label: string }[];
 }
@@ -101,6 +114,12 @@ export interface Viewer {
   /** Mirrors left and right, or top and bottom, of the screen. */
   flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
+  /** Three planes of the active series beside its images, or back; toggles without a value. */
+  mpr(on?: boolean): void;
+  /** Thickness and projection of the active cell's plane; null for one plane. */
+  setSlab(slab: Slab | null): void;
+  /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
+  setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;
   setLayout(layout: LayoutName): void;
   setActive(cell: number): void;

@@ -7,14 +7,16 @@ import type { ImageProperty } from './curve';
 import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
-import { toIndex, toWorld } from './geometry';
+import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
+import { placeText, type Vector } from './orientation';
 import { addSource, imageIdOf } from './loader';
 import { valueUnit } from './measure/length';
 import { failureNotice } from './notices';
+import type { Line } from './lines';
 import { Overlay } from './overlay';
 import type { FramePixels } from './pixels';
 import { probeFrame, type Probe } from './measure/probe';
-import type { Series, SeriesEvent } from './store';
+import type { ImageSource, SourceEvent } from './source';
 import { setCell, type ToolCell } from './tools/cells';
 import type { Window } from './window';
 import { say, warningText } from './words';
@@ -25,7 +27,7 @@ export class Cell implements ToolCell {
   private readonly overlay: Overlay;
   private camera: Camera | null = null;
   private viewport: Types.IStackViewport | null = null;
-  series: Series | null = null;
+  series: ImageSource | null = null;
   info: CaseInfo = {};
   /** Frame indexes of the series in the order they are scrolled. */
   private positions: number[] = [];
@@ -34,6 +36,7 @@ export class Cell implements ToolCell {
   private wanted = 0;
   private readonly display = new Display();
   private hover = '';
+  private place = '';
   private turn = 0;
   private writing = 0;
   private stop: (() => void) | null = null;
@@ -52,6 +55,7 @@ export class Cell implements ToolCell {
     this.stage.addEventListener(Enums.Events.STACK_NEW_IMAGE, this.newImage);
     this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
     this.stage.addEventListener('pointermove', this.pointerMoved);
+    this.stage.addEventListener('pointerdown', this.pointerPressed);
     this.stage.addEventListener('pointerleave', this.pointerLeft);
     this.stage.addEventListener('contextmenu', (event) => event.preventDefault());
     this.root.addEventListener('wheel', this.wheel, { passive: false });
@@ -101,7 +105,7 @@ export class Cell implements ToolCell {
     this.overlay.setNotice({ title: say('empty', this.host.language) }, this.host.language);
   }
 
-  show(series: Series, request: CellRequest): void {
+  show(series: ImageSource, request: CellRequest): void {
     this.host.stopDrawing();
     this.leave();
     this.series = series;
@@ -113,17 +117,58 @@ export class Cell implements ToolCell {
     this.host.changed(this);
   }
 
+  /**
+   * Another computation of what is shown (turned, thicker): the same window, zoom and place, without a moment of emptiness.
+   * `at`: the plane nearest to it is shown, LPS mm; without it the one of the same number.
+   */
+  replace(source: ImageSource, at: Vector | null = null): void {
+    const { viewport, series: before } = this;
+    const header = source.header;
+    if (!viewport || !header || !before || this.shownAt < 0) return this.show(source, this.request);
+    this.host.stopDrawing();
+    this.host.leaving(before);
+    this.turn += 1;
+    const { turn } = this;
+    this.stop?.();
+    this.series = source;
+    this.stop = source.listen((event) => this.seriesTold(source, event));
+    this.positions = header.frames.map((_, index) => index);
+    const off = (position: number): number => (at ? Math.abs(offPlane(source.frame(position), at)) : Math.abs(position - this.shownAt));
+    this.wanted = this.positions.reduce((best, position) => (off(position) < off(best) ? position : best), 0);
+    const view = this.hidden ? null : viewport.getViewPresentation();
+    void viewport.setStack(this.register(source), this.wanted).then(() => {
+      if (turn !== this.turn) return;
+      // Still about to be shown for the first time: as that would have been.
+      if (view) viewport.setViewPresentation(view);
+      else viewport.resetCamera();
+      this.drawCurve();
+      this.unveil(viewport);
+      this.host.known(source);
+      this.host.changed(this);
+    });
+  }
+
+  /** Makes the images of a source known to Cornerstone; their ids. */
+  private register(source: ImageSource): string[] {
+    return this.positions.map((index) => {
+      const imageId = imageIdOf(this.host.id, source, index);
+      addSource(imageId, source, index, { modality: () => this.info.modality ?? null, language: () => this.host.language });
+      return imageId;
+    });
+  }
+
   /** The picture of the case before must never stand under the name of the next: it is hidden at once. */
   private leave(): void {
     this.turn += 1;
     this.stop?.();
     this.stop = null;
+    if (this.series) this.host.leaving(this.series);
     this.series = null;
     this.positions = [];
     this.shownAt = -1;
     this.wanted = 0;
     this.display.clear();
-    this.hover = '';
+    this.hover = this.place = '';
     this.stage.classList.add('px-hidden');
     this.overlay.clear();
   }
@@ -131,7 +176,8 @@ export class Cell implements ToolCell {
   private async open(turn: number): Promise<void> {
     const { series, viewport } = this;
     if (!series || !viewport || !series.header) {
-      if (series) this.refresh();
+      if (series?.phase === 'failed' && viewport) this.fail(series.problem);
+      else if (series) this.refresh();
       return;
     }
     const { header } = series;
@@ -144,11 +190,7 @@ export class Cell implements ToolCell {
       this.host.failed(this, say('noFrames', this.host.language));
       return;
     }
-    const imageIds = this.positions.map((index) => {
-      const imageId = imageIdOf(this.host.id, series, index);
-      addSource(imageId, series, index, { modality: () => this.info.modality ?? null, language: () => this.host.language });
-      return imageId;
-    });
+    const imageIds = this.register(series);
     const first = await this.firstPosition(series, turn);
     if (turn !== this.turn || first === null) return;
     if (series.phase === 'loading') series.hold(this.drawn());
@@ -159,12 +201,21 @@ export class Cell implements ToolCell {
     await viewport.setStack(imageIds, first.position);
     if (turn !== this.turn) return;
     viewport.resetCamera();
+    this.unveil(viewport);
+    this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, () => turn === this.turn && this.host.shown(this), { once: true });
+  }
+
+  private get hidden(): boolean {
+    return this.stage.classList.contains('px-hidden');
+  }
+
+  private unveil(viewport: Types.IStackViewport): void {
     viewport.render();
     this.stage.classList.remove('px-hidden');
     this.overlay.setNotice(null, this.host.language);
     this.overlay.setWaiting('');
     this.refresh();
-    this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, () => turn === this.turn && this.host.shown(this), { once: true });
+    this.host.moved(this);
   }
 
   /** When the next picture is on the screen, but not later than a moment: a hidden page draws nothing. */
@@ -181,7 +232,7 @@ export class Cell implements ToolCell {
   }
 
   /** The position asked for, else the first of the stream's order that arrives and can be decoded. */
-  private async firstPosition(series: Series, turn: number): Promise<{ position: number; pixels: FramePixels } | null> {
+  private async firstPosition(series: ImageSource, turn: number): Promise<{ position: number; pixels: FramePixels } | null> {
     const { index } = this.request;
     const tries = index !== undefined ? [this.positions[clamp(index, this.count)] as number] : (series.header?.order ?? []).filter((one) => this.positions.includes(one));
     let problem: unknown = null;
@@ -216,14 +267,14 @@ export class Cell implements ToolCell {
     return true;
   }
 
-  private seriesTold(series: Series, event: SeriesEvent): void {
+  private seriesTold(series: ImageSource, event: SourceEvent): void {
     if (event.type === 'header') {
       if (this.shownAt < 0) void this.open(this.turn);
       this.refresh();
       return;
     }
     if (event.type === 'frame') {
-      this.overlay.setProgress(series.loaded, series.header?.frames.length ?? 0, this.host.language);
+      this.overlay.setProgress(series.loaded, series.total, this.host.language);
       if (this.shownAt >= 0 && this.wanted !== this.shownAt && this.positions[this.wanted] === event.index) this.scrollTo(this.wanted);
     }
     if (event.type === 'phase') {
@@ -244,7 +295,7 @@ export class Cell implements ToolCell {
     this.wanted = clamp(position, this.count);
     const index = this.positions[this.wanted] as number;
     const { language } = this.host;
-    if (series.frames[index] === 'undecodable') {
+    if (series.broken(index)) {
       this.stage.classList.add('px-hidden');
       this.shownAt = this.wanted;
       this.overlay.setNotice({ title: `${say('image', language)} ${this.wanted + 1}/${this.count}: ${say('undecodable', language)}`, action: say('undecodableHow', language) }, language);
@@ -257,7 +308,7 @@ export class Cell implements ToolCell {
       return;
     }
     this.overlay.setWaiting('');
-    if (this.stage.classList.contains('px-hidden')) {
+    if (this.hidden) {
       this.overlay.setNotice(null, language);
       this.stage.classList.remove('px-hidden');
       this.shownAt = this.wanted;
@@ -278,6 +329,7 @@ export class Cell implements ToolCell {
     // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
     this.drawCurve();
     this.refresh();
+    if (!this.hidden) this.host.moved(this);
   };
 
   private drawCurve(): void {
@@ -286,8 +338,18 @@ export class Cell implements ToolCell {
     if (actor && frame) this.display.draw(actor.getProperty(), frame);
   }
 
-  currentFrame(): Frame | null {
+  /** Cornerstone's name of the image on the screen. */
+  get imageId(): string | null {
     const index = this.positions[this.shownAt];
+    return this.series && index !== undefined ? imageIdOf(this.host.id, this.series, index) : null;
+  }
+
+  currentFrame(): Frame | null {
+    return this.frameAt(this.shownAt);
+  }
+
+  frameAt(position: number): Frame | null {
+    const index = this.positions[position];
     return this.series?.header && index !== undefined ? this.series.frame(index) : null;
   }
 
@@ -365,12 +427,23 @@ export class Cell implements ToolCell {
 
   private readonly pointerMoved = (event: PointerEvent): void => {
     if (!this.viewport || this.shownAt < 0) return;
-    const box = this.stage.getBoundingClientRect();
-    this.pointAt([event.clientX - box.left, event.clientY - box.top]);
+    const canvas = this.canvasPoint(event);
+    this.pointAt(canvas);
+    if (event.buttons === 1) this.host.aim(this, 'drag', canvas);
   };
 
+  /** Not by way of Cornerstone, which holds a click back until it cannot become a double click. */
+  private readonly pointerPressed = (event: PointerEvent): void => {
+    if (event.button === 0 && this.shownAt >= 0) this.host.aim(this, 'down', this.canvasPoint(event));
+  };
+
+  private canvasPoint(event: PointerEvent): [number, number] {
+    const box = this.stage.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
   private readonly pointerLeft = (): void => {
-    this.hover = '';
+    this.hover = this.place = '';
     this.refresh();
   };
 
@@ -380,6 +453,7 @@ export class Cell implements ToolCell {
     const place = toIndex(frame, this.viewport.canvasToWorld(canvas));
     const probe = this.valueAt(place);
     const unit = valueUnit(frame, this.info.modality ?? null);
+    this.place = probe.text === null || spaceOf(frame) === null ? '' : placeText(toWorld(frame, place));
     this.hover = probe.text === null ? '' : `(${Math.round(place[0])}, ${Math.round(place[1])})  ${probe.text}${unit && !probe.padding ? ` ${unit}` : ''}`;
     this.refresh();
   }
@@ -398,6 +472,23 @@ export class Cell implements ToolCell {
     const box = this.stage.getBoundingClientRect();
     const [x, y] = this.viewport.worldToCanvas(toWorld(frame, point));
     return { x: box.left + x, y: box.top + y };
+  }
+
+  /** Place of the patient under a point of the cell (CSS pixels), LPS mm. */
+  worldAt(canvas: readonly [number, number]): Vector | null {
+    const frame = this.currentFrame();
+    // By way of the image: the camera may still stand at the plane of the one before.
+    return this.viewport && frame ? toWorld(frame, toIndex(frame, this.viewport.canvasToWorld([canvas[0], canvas[1]]))) : null;
+  }
+
+  /** Where a place of the patient falls on the cell, CSS pixels. */
+  canvasOf(at: Vector): readonly [number, number] | null {
+    const frame = this.currentFrame();
+    return this.viewport && frame ? this.viewport.worldToCanvas(toWorld(frame, toIndex(frame, at))) : null;
+  }
+
+  lines(): Line[] {
+    return this.host.linesOn(this).lines;
   }
 
   get canvas(): HTMLCanvasElement | null {
@@ -433,11 +524,13 @@ export class Cell implements ToolCell {
     if (!series) return;
     const { language } = host;
     this.overlay.setWarnings(this.warnings().map((code) => warningText(code, language)), language);
-    this.overlay.setProgress(series.loaded, series.header?.frames.length ?? 0, language);
+    this.overlay.setProgress(series.loaded, series.total, language);
     if (series.phase === 'failed' && this.shownAt >= 0) this.overlay.setWaiting(say('cut', language));
     this.writeCorners();
     const frame = this.currentFrame();
     if (frame && this.camera) {
+      const { lines, mark } = host.linesOn(this);
+      this.overlay.lines.set(lines, mark);
       this.overlay.setLetters(this.camera.letters(frame));
       this.overlay.setScale(this.camera.scale(frame, this.root.clientWidth / 4), language);
     }
@@ -463,6 +556,7 @@ export class Cell implements ToolCell {
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
         hover: this.hover,
+        place: this.place,
       },
       this.host.language,
     );

@@ -3,7 +3,8 @@ import type { RenderingEngine } from '@cornerstonejs/core';
 import type { Cell } from './cell';
 import type { CornerLayout } from './corners';
 import type { ToolGroup } from './engine';
-import type { Series } from './store';
+import type { Line, Mark } from './lines';
+import type { ImageSource } from './source';
 import type { Window } from './window';
 import type { Language } from './words';
 
@@ -22,8 +23,16 @@ export interface CellHost {
   retry(cell: Cell): void;
   /** Another image comes into the cell: what is half drawn must not go on there. */
   stopDrawing(): void;
+  /** Another image is on the screen. */
+  moved(cell: Cell): void;
+  /** Lines of other views on this one, and the 3D point. */
+  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null };
+  /** The left button at a place of the cell, CSS pixels. */
+  aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void;
+  /** Images of a computed source go: what is drawn on them waits for others of the same plane. */
+  leaving(source: ImageSource): void;
   /** The header of a series is here: measurements that waited for it can be drawn. */
-  known(series: Series): void;
+  known(series: ImageSource): void;
 }
 
 export interface CellRequest {

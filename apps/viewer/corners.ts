@@ -36,13 +36,15 @@ export interface CornerFacts {
   /** Screen pixels (CSS) for one image pixel. */
   zoom: number;
   hover: string;
+  /** Place of the patient under the pointer. */
+  place: string;
 }
 
 export type CornerItem =
   | 'patient' | 'identity' | 'institution' | 'accession'
-  | 'study' | 'studyDate' | 'modality'
+  | 'plane' | 'study' | 'studyDate' | 'modality'
   | 'series' | 'image' | 'location' | 'size'
-  | 'hover' | 'window' | 'zoom';
+  | 'hover' | 'place' | 'window' | 'zoom';
 
 export type Corner = 'topLeft' | 'topRight' | 'bottomLeft' | 'bottomRight';
 export type CornerLayout = Record<Corner, CornerItem[]>;
@@ -50,12 +52,12 @@ export type CornerLayout = Record<Corner, CornerItem[]>;
 export const DEFAULT_CORNERS: CornerLayout = {
   topLeft: ['patient', 'identity', 'accession'],
   topRight: ['institution', 'study', 'studyDate'],
-  bottomLeft: ['series', 'image', 'location'],
-  bottomRight: ['hover', 'zoom', 'window'],
+  bottomLeft: ['plane', 'series', 'image', 'location'],
+  bottomRight: ['place', 'hover', 'zoom', 'window'],
 };
 
 /** Lines that a small cell leaves out; the patient, the image number and the window always stay. */
-export const MINOR: ReadonlySet<CornerItem> = new Set(['accession', 'study', 'institution', 'location', 'zoom', 'hover', 'size']);
+export const MINOR: ReadonlySet<CornerItem> = new Set(['accession', 'study', 'institution', 'location', 'zoom', 'hover', 'place', 'size']);
 
 const joined = (...parts: (string | number | null | undefined)[]): string => parts.filter((part) => part !== null && part !== undefined && part !== '').join('  ');
 
@@ -67,6 +69,15 @@ export function windowNumber(value: number): string {
 export function windowText(window: Window, inverted: boolean, language: Language): string {
   const numbers = `W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`;
   return joined(numbers, window.function === 'SIGMOID' ? 'SIGMOID' : '', inverted ? say('inverted', language) : '');
+}
+
+const SLABS = { mean: 'slabMean', max: 'slabMax', min: 'slabMin' } as const;
+
+/** A computed picture says so, and how: 冠状位 斜位 重建 MIP 10 mm. */
+function planeText({ plane, thickness }: Frame, language: Language): string {
+  if (!plane) return '';
+  const slab = plane.slab === null ? '' : `${say(SLABS[plane.slab], language)} ${Number((thickness ?? 0).toFixed(1))} mm`;
+  return joined(say(plane.name, language), plane.turned ? say('oblique', language) : '', say('reformatted', language), slab);
 }
 
 const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => string> = {
@@ -89,10 +100,12 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
     joined(
       frame.laterality === 'U' ? '' : frame.laterality, // U: unpaired, nothing to say
       frame.slice_location === null || frame.slice_location === undefined ? '' : `${say('position', language)} ${frame.slice_location.toFixed(1)}`,
-      frame.thickness ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
+      frame.thickness && !frame.plane ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
     ),
+  plane: ({ frame }, language) => planeText(frame, language),
   size: ({ frame }) => `${frame.columns}×${frame.rows}`,
   hover: ({ hover }) => hover,
+  place: ({ place }) => place,
   window: ({ window, inverted }, language) => windowText(window, inverted, language),
   zoom: ({ zoom }, language) => `${say('zoom', language)} ${Math.round(zoom * 100)}%`,
 };

@@ -1,11 +1,10 @@
 /** The measurements of one viewer: those drawn on its images, and those that wait for their image; with undo and redo. */
 import { eventTarget } from '@cornerstonejs/core';
 import { annotation as annotations, Enums, type Types } from '@cornerstonejs/tools';
-import type { Frame } from './frame';
 import { History } from './history';
 import { imageIdOf } from './loader';
-import { addToImage, annotationsOf, fromAnnotation, isMeasurement, removeAnnotation, type Measurement } from './measurements';
-import type { Series } from './store';
+import { addToImage, annotationsOf, fromAnnotation, isMeasurement, placeOn, removeAnnotation, type Measurement } from './measurements';
+import type { ImageSource } from './source';
 
 /** One step that can be undone is what lies between two rests of the hand. */
 const REST = 250; // ms
@@ -16,7 +15,7 @@ const EVENTS = [Enums.Events.ANNOTATION_COMPLETED, Enums.Events.ANNOTATION_MODIF
 export interface Around {
   readonly id: string;
   /** Series on the screen. */
-  shown(): Series[];
+  shown(): ImageSource[];
   render(): void;
   /** The list changed; at most once a frame. */
   changed(list: Measurement[]): void;
@@ -36,7 +35,8 @@ export class Drawn {
     const drawn = annotationsOf(this.around.id)
       .map((one) => fromAnnotation(one))
       .filter((one) => one !== null);
-    return [...drawn, ...this.pending];
+    // One order, whether an image is on the screen or not: a list that only changed its order is no step to undo.
+    return [...drawn, ...this.pending].sort((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id));
   }
 
   /** Replaces all; what was before cannot be brought back by undo. */
@@ -66,26 +66,35 @@ export class Drawn {
   }
 
   /** The highlighted measurement of an image, else its newest one. */
-  removeOn(frame: Frame | null): void {
-    const here = annotationsOf(this.around.id).filter((one) => {
-      const data = fromAnnotation(one);
-      return data !== null && data.sop_uid === frame?.sop_uid && data.frame === frame.frame;
-    });
+  removeOn(imageId: string | null): void {
+    const here = annotationsOf(this.around.id).filter((one) => one.metadata?.referencedImageId === imageId);
     const chosen = here.find((one) => one.highlighted) ?? here.at(-1);
     if (chosen?.annotationUID) this.remove(chosen.annotationUID);
   }
 
   /** The header of a series is here: what waited for it is drawn. */
-  known(series: Series): void {
+  known(series: ImageSource): void {
     const frames = series.header?.frames ?? [];
     this.pending = this.pending.filter((one) => {
       if (one.study !== series.key.study || one.series !== series.key.series) return true;
-      const frame = frames.find((each) => each.sop_uid === one.sop_uid && each.frame === one.frame);
-      if (!frame) return true;
-      addToImage(one, imageIdOf(this.around.id, series, frame.index), frame, frame.frame_of_reference || series.key.series);
+      const found = placeOn(one, frames);
+      if (!found) return true;
+      const { frame, points } = found;
+      addToImage(one, imageIdOf(this.around.id, series, frame.index), frame, points, frame.frame_of_reference || series.key.series);
       return false;
     });
     this.around.render();
+  }
+
+  /** The images of a computed source go: what is drawn on them waits until its plane is shown again. */
+  leave(series: ImageSource): void {
+    const prefix = imageIdOf(this.around.id, series, 0).replace(/0$/, '');
+    for (const one of annotationsOf(this.around.id)) {
+      if (!one.annotationUID || !one.metadata?.referencedImageId?.startsWith(prefix)) continue;
+      const data = fromAnnotation(one);
+      if (data) this.pending.push(data);
+      removeAnnotation(one.annotationUID);
+    }
   }
 
   /** The texts on the images are of another language. */

@@ -22,6 +22,17 @@ export interface Region {
   spacing: [number, number];
 }
 
+/** What a picture computed from others says of itself. */
+export interface ComputedPlane {
+  name: 'axial' | 'coronal' | 'sagittal';
+  /** Turned away from the patient's axes. */
+  turned: boolean;
+  /** How a slab became one value; null for a single plane. */
+  slab: 'mean' | 'max' | 'min' | null;
+  /** Distance to the next plane, mm. */
+  step: number;
+}
+
 export interface Frame {
   index: number;
   sop_uid: string;
@@ -55,6 +66,7 @@ export interface Frame {
   frame_time: number | null;
   smallest: number | null;
   largest: number | null;
+  plane?: ComputedPlane;
 }
 
 export interface SeriesHeader {

@@ -14,21 +14,26 @@ export interface Plane {
   spacing: [number, number];
 }
 
-const vector = (values: number[]): Vector => [values[0] ?? 0, values[1] ?? 0, values[2] ?? 0];
+export const vectorOf = (values: readonly number[]): Vector => [values[0] ?? 0, values[1] ?? 0, values[2] ?? 0];
 
 /** The plane a frame is drawn in. Without a position or orientation it is an arbitrary plane: no letters, no location. */
 export function planeOf(frame: Frame): Plane {
   const given = frame.orientation?.length === 6 && frame.orientation.every(Number.isFinite);
-  const row: Vector = given ? vector((frame.orientation as number[]).slice(0, 3)) : [1, 0, 0];
-  const column: Vector = given ? vector((frame.orientation as number[]).slice(3, 6)) : [0, 1, 0];
+  const row: Vector = given ? vectorOf((frame.orientation as number[]).slice(0, 3)) : [1, 0, 0];
+  const column: Vector = given ? vectorOf((frame.orientation as number[]).slice(3, 6)) : [0, 1, 0];
   const [betweenRows, betweenColumns] = frame.spacing ?? [1, 1];
   return {
-    origin: frame.position?.length === 3 ? vector(frame.position) : [0, 0, 0],
+    origin: frame.position?.length === 3 ? vectorOf(frame.position) : [0, 0, 0],
     row,
     column,
     normal: cross(row, column),
     spacing: [betweenColumns > 0 ? betweenColumns : 1, betweenRows > 0 ? betweenRows : 1],
   };
+}
+
+/** The coordinate system of a frame (Frame of Reference UID), null when the frame has no place in one. */
+export function spaceOf(frame: Frame | null): string | null {
+  return frame && frame.position?.length === 3 && frame.orientation?.length === 6 ? frame.frame_of_reference || null : null;
 }
 
 export const dot = (a: Vector, b: Vector): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
@@ -45,4 +50,10 @@ export function toIndex(frame: Frame, point: Vector): [number, number] {
   const { origin, row, column, spacing } = planeOf(frame);
   const offset: Vector = [point[0] - origin[0], point[1] - origin[1], point[2] - origin[2]];
   return [dot(offset, row) / spacing[0], dot(offset, column) / spacing[1]];
+}
+
+/** Signed distance of a place (LPS mm) from a frame's plane, mm. */
+export function offPlane(frame: Frame, at: Vector): number {
+  const { origin, normal } = planeOf(frame);
+  return dot([at[0] - origin[0], at[1] - origin[1], at[2] - origin[2]], normal);
 }

@@ -11,6 +11,7 @@ export interface KeyActions {
   rotate(degrees: number): void;
   flip(axis: 'horizontal' | 'vertical'): void;
   layout(): void;
+  mpr(): void;
   remove(): void;
   zoom(factor: number): void;
   undo(): void;
@@ -19,7 +20,7 @@ export interface KeyActions {
   redo(): void;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle' };
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair' };
 
 /** Does what the key means; false when it means nothing here and should go on to the page. */
 export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
@@ -46,6 +47,7 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (key === 'h' || key === 'H') actions.flip('horizontal');
   else if (key === 'u' || key === 'U') actions.flip('vertical');
   else if (key === 'g' || key === 'G') actions.layout();
+  else if (key === 'm' || key === 'M') actions.mpr();
   else if (key === '+' || key === '=') actions.zoom(1.25);
   else if (key === '-') actions.zoom(0.8);
   else if (key === 'Delete' || key === 'Backspace') actions.remove();

@@ -4,7 +4,7 @@ import type { Frame } from './frame';
 import { planeOf } from './geometry';
 import type { Measured } from './measure/kinds';
 import { displayValues, type FramePixels } from './pixels';
-import type { Series } from './store';
+import type { ImageSource } from './source';
 import type { Language } from './words';
 
 /** What only the viewer knows of an image. */
@@ -14,14 +14,14 @@ interface Facts {
 }
 
 interface Source extends Facts {
-  series: Series;
+  series: ImageSource;
   index: number;
 }
 
 const sources = new Map<string, Source>();
 
-export function imageIdOf(viewer: string, series: Series, index: number): string {
-  return `px:${viewer}/${series.key.study}/${series.key.series}/${index}`;
+export function imageIdOf(viewer: string, series: ImageSource, index: number): string {
+  return `px:${viewer}/${series.key.study}/${series.key.series}${series.variant}/${index}`;
 }
 
 /** The frame an image id stands for, or null when it is not (or no longer) one of ours. */
@@ -31,12 +31,12 @@ export function sourceOf(imageId: string | undefined): Measured | null {
   return { series: source.series, index: source.index, frame: source.series.frame(source.index), modality: source.modality(), language: source.language() };
 }
 
-export function addSource(imageId: string, series: Series, index: number, facts: Facts): void {
+export function addSource(imageId: string, series: ImageSource, index: number, facts: Facts): void {
   sources.set(imageId, { series, index, ...facts });
 }
 
 /** Forgets every image that answers the test: pixels in Cornerstone's cache and our entry. */
-export function removeSources(test: (imageId: string, series: Series) => boolean): void {
+export function removeSources(test: (imageId: string, series: ImageSource) => boolean): void {
   for (const [imageId, { series }] of [...sources]) {
     if (!test(imageId, series)) continue;
     if (cache.getImageLoadObject(imageId)) cache.removeImageLoadObject(imageId, { force: true });

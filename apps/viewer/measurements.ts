@@ -2,13 +2,21 @@
 import { annotation as annotations, type Types } from '@cornerstonejs/tools';
 import type { Frame } from './frame';
 import { cross } from './orientation';
-import { planeOf, toIndex, toWorld } from './geometry';
+import { dot, offPlane, planeOf, toIndex, toWorld, vectorOf } from './geometry';
 import { sourceOf } from './loader';
 import { isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
 import type { RegionStats } from './measure/region';
 import type { Origin } from './tools/record';
 
 export type { MeasurementKind } from './measure/kinds';
+
+/** A computed plane: middle of its first pixel and directions (LPS mm), mm between rows and between columns. */
+export interface MeasuredPlane {
+  origin: number[];
+  row: number[];
+  column: number[];
+  spacing: [number, number];
+}
 
 /** One measurement; JSON as it is. Points are [column, row] of the frame, (0, 0) the middle of the first pixel. */
 export interface Measurement {
@@ -22,6 +30,8 @@ export interface Measurement {
   /** Index within the series as it was when measured; `sop_uid` and `frame` decide. */
   index: number;
   points: [number, number][];
+  /** Drawn on a plane computed from the series: `sop_uid` is empty, and the points are pixels of this plane. */
+  plane?: MeasuredPlane;
   value: number | number[] | null;
   unit: string;
   /** Of the pixels inside a region. */
@@ -51,6 +61,7 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
     frame: frame.frame,
     index,
     points: places,
+    ...(frame.plane ? { plane: measuredPlane(frame) } : {}),
     value,
     unit,
     ...(stats ? { stats } : {}),
@@ -59,11 +70,30 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   };
 }
 
+function measuredPlane(frame: Frame): MeasuredPlane {
+  const { origin, row, column, spacing } = planeOf(frame);
+  return { origin: [...origin], row: [...row], column: [...column], spacing: [spacing[1], spacing[0]] };
+}
+
+/** The frame a measurement belongs to among these, and its points there; null when it is none of them. */
+export function placeOn(measurement: Measurement, frames: readonly Frame[]): { frame: Frame; points: [number, number][] } | null {
+  const { plane, points } = measurement;
+  if (!plane) {
+    const frame = frames.find((each) => !each.plane && each.sop_uid === measurement.sop_uid && each.frame === measurement.frame);
+    return frame ? { frame, points } : null;
+  }
+  const like = { orientation: [...plane.row, ...plane.column], position: plane.origin, spacing: plane.spacing } as Frame;
+  const normal = planeOf(like).normal;
+  const frame = frames.find((each) => each.plane && dot(planeOf(each).normal, normal) > 1 - 1e-6 && Math.abs(offPlane(each, vectorOf(plane.origin))) <= each.plane.step / 2);
+  // Its foot on the plane shown: at most half a step away, and the same length.
+  return frame ? { frame, points: points.map((point) => toIndex(frame, toWorld(like, point))) } : null;
+}
+
 /** 1/1000 pixel is finer than any hand; longer numbers only make the record bigger. */
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 /** Draws a measurement on the image it belongs to; the numbers are computed anew from its points. */
-export function addToImage(measurement: Measurement, imageId: string, frame: Frame, group: string): void {
+export function addToImage(measurement: Measurement, imageId: string, frame: Frame, points: readonly [number, number][], group: string): void {
   const plane = planeOf(frame);
   const annotation = {
     annotationUID: measurement.id,
@@ -83,7 +113,7 @@ export function addToImage(measurement: Measurement, imageId: string, frame: Fra
       label: '',
       cachedStats: {},
       handles: {
-        points: measurement.points.map((point) => toWorld(frame, point)),
+        points: points.map((point) => toWorld(frame, point)),
         activeHandleIndex: null,
         textBox: {
           hasMoved: false,
@@ -119,6 +149,14 @@ export function isMeasurement(data: unknown): data is Measurement {
     typeof one.sop_uid === 'string' &&
     Array.isArray(one.points) &&
     one.points.length === KINDS[one.kind].points &&
-    one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part)))
+    one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part))) &&
+    (one.plane === undefined || isPlane(one.plane))
   );
+}
+
+const numbers = (list: unknown, count: number): boolean => Array.isArray(list) && list.length === count && list.every((part) => Number.isFinite(part));
+
+function isPlane(data: unknown): data is MeasuredPlane {
+  const one = data as Partial<MeasuredPlane> | null;
+  return typeof one === 'object' && one !== null && numbers(one.origin, 3) && numbers(one.row, 3) && numbers(one.column, 3) && numbers(one.spacing, 2) && (one.spacing?.every((part) => part > 0) ?? false);
 }

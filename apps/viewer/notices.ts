@@ -1,6 +1,7 @@
 /** Failures in words, with what to do next. */
 import type { Notice } from './overlay';
 import { ServiceProblem, StreamError } from './stream';
+import { NotAVolume } from './volume/reformat';
 import { say, type Language } from './words';
 
 export function failureNotice(problem: unknown, language: Language, retry: () => void): Notice {
@@ -12,5 +13,6 @@ export function failureNotice(problem: unknown, language: Language, retry: () =>
     if (problem.status === 404) return { title: say('missing', language), action: say('missingHow', language), retry };
   }
   if (problem instanceof StreamError && problem.message.includes('cannot be decoded')) return { title: say('undecodable', language), action: say('undecodableHow', language) };
+  if (problem instanceof NotAVolume) return { title: say('noVolume', language), action: say(problem.refusal, language) };
   return { title: say('failed', language), action: say('failedHow', language), retry };
 }

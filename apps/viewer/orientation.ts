@@ -26,6 +26,11 @@ export function lettersOf(direction: Vector): string {
     .join('');
 }
 
+/** A place in the patient as it is read: L 12.3  P 40.0  H 5.5 (LPS, mm). */
+export function placeText(at: Vector): string {
+  return [['L', 'R'], ['P', 'A'], ['H', 'F']].map(([up, down], axis) => `${(at[axis] as number) >= 0 ? up : down} ${Math.abs(at[axis] as number).toFixed(1)}`).join('  ');
+}
+
 export function cross(a: Vector, b: Vector): Vector {
   return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }

@@ -1,5 +1,6 @@
 /** What lies over an image: corners, orientation letters, scale bar, progress, notices. All text goes in as text, never as HTML. */
 import { cornerText, DEFAULT_CORNERS, MINOR, type Corner, type CornerFacts, type CornerItem, type CornerLayout } from './corners';
+import { Lines } from './lines';
 import type { EdgeLetters } from './orientation';
 import type { Scale } from './scale';
 import { say, type Language } from './words';
@@ -27,8 +28,9 @@ function write(element: HTMLElement, text: string): void {
 
 export class Overlay {
   readonly root: HTMLDivElement;
+  readonly lines: Lines;
   private readonly corners: Record<Corner, HTMLDivElement>;
-  private readonly lines = new Map<CornerItem, HTMLDivElement>();
+  private readonly texts = new Map<CornerItem, HTMLDivElement>();
   private warned = '';
   private readonly edges: Record<(typeof EDGES)[number], HTMLDivElement>;
   private readonly bar: HTMLDivElement;
@@ -49,7 +51,7 @@ export class Overlay {
       for (const item of layout[corner]) {
         const line = part(this.corners[corner], MINOR.has(item) ? 'px-line px-minor' : 'px-line');
         line.dataset['item'] = item;
-        this.lines.set(item, line);
+        this.texts.set(item, line);
       }
     }
     // Warnings stand under the patient's lines, where nothing can run into them.
@@ -57,6 +59,7 @@ export class Overlay {
     this.waiting = part(this.root, 'px-waiting');
     this.progress = part(this.root, 'px-progress');
     part(this.progress, 'px-progress-fill');
+    this.lines = new Lines(this.root);
     this.notice = part(parent, 'px-notice');
     this.clear();
   }
@@ -64,7 +67,7 @@ export class Overlay {
   setCorners(facts: CornerFacts | null, language: Language): void {
     for (const corner of CORNERS) {
       for (const item of this.layout[corner]) {
-        const line = this.lines.get(item);
+        const line = this.texts.get(item);
         if (line) write(line, facts === null ? '' : cornerText(item, facts, language));
       }
     }
@@ -138,6 +141,7 @@ export class Overlay {
   }
 
   clear(): void {
+    this.lines.set([], null);
     this.setCorners(null, 'zh');
     this.setLetters(null);
     this.setScale(null, 'zh');

@@ -6,31 +6,25 @@
  */
 import { frameBytes, type Frame, type SeriesHeader } from './frame';
 import { modalityValues, type FramePixels } from './pixels';
+import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from './source';
 import { readStream, ServiceProblem, StreamError } from './stream';
 
 /** A broken connection is tried again after these milliseconds. */
 const RETRY_AFTER = [300, 1500];
 
-export type SeriesPhase = 'waiting' | 'loading' | 'complete' | 'failed';
-
-export interface SeriesKey {
-  study: string;
-  series: string;
-}
-
-export type SeriesEvent = { type: 'header' } | { type: 'frame'; index: number } | { type: 'phase' };
-
 /** One series: header, frames as they come, and whoever waits for them. */
-export class Series {
+export class Series implements ImageSource {
+  readonly variant = '';
+  readonly base = this;
   header: SeriesHeader | null = null;
   readonly frames: (FramePixels | 'undecodable' | undefined)[] = [];
-  phase: SeriesPhase = 'waiting';
+  phase: SourcePhase = 'waiting';
   problem: unknown = null;
   bytes = 0;
   loaded = 0;
   shownAt = 0;
   readonly owners = new Set<string>();
-  private readonly listeners = new Set<(event: SeriesEvent) => void>();
+  private readonly listeners = new Set<(event: SourceEvent) => void>();
   private abort: AbortController | null = null;
   private held: Promise<void> | null = null;
 
@@ -39,7 +33,7 @@ export class Series {
     private readonly url: string,
   ) {}
 
-  listen(listener: (event: SeriesEvent) => void): () => void {
+  listen(listener: (event: SourceEvent) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -48,6 +42,14 @@ export class Series {
     const frame = this.header?.frames[index];
     if (!frame) throw new Error(`series has no frame ${index}`);
     return frame;
+  }
+
+  get total(): number {
+    return this.header?.frames.length ?? 0;
+  }
+
+  broken(index: number): boolean {
+    return this.frames[index] === 'undecodable';
   }
 
   pixels(index: number): FramePixels | null {
@@ -145,7 +147,7 @@ export class Series {
     this.tell({ type: 'frame', index });
   }
 
-  private tell(event: SeriesEvent): void {
+  private tell(event: SourceEvent): void {
     for (const listener of [...this.listeners]) listener(event);
   }
 }

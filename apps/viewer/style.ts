@@ -24,6 +24,11 @@ const CSS = `
 .px-edge-bottom { bottom: 4px; left: 50%; transform: translateX(-50%); }
 .px-scale { position: absolute; left: 50%; bottom: 26px; transform: translateX(-50%); display: flex; flex-direction: column; align-items: center; font-size: 12px; white-space: nowrap; }
 .px-scale-bar { height: 5px; border: 1px solid #e8e8e6; border-top: 0; box-sizing: border-box; filter: drop-shadow(0 0 1px #000); }
+.px-lines { position: absolute; inset: 0; width: 100%; height: 100%; overflow: hidden; }
+.px-lines line { stroke-width: 1; opacity: .75; }
+.px-lines circle { fill: none; stroke: #ffd640; stroke-width: 1.5; }
+.px-lines circle.px-off { stroke-dasharray: 3 2; opacity: .7; }
+.px-plane { font-weight: 600; }
 .px-warnings { color: #ffcf66; font-size: 12px; }
 .px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
 .px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }

@@ -40,6 +40,9 @@ export class UnsupportedViewer implements Viewer {
   rotate(): void {}
   flip(): void {}
   reset(): void {}
+  mpr(): void {}
+  setSlab(): void {}
+  setPoint(): void {}
   scrollTo(): void {}
   setLayout(): void {}
   setActive(): void {}
@@ -66,7 +69,7 @@ export class UnsupportedViewer implements Viewer {
   state(): ViewerState {
     return {
       study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0], rotation: 0, mirrored: false,
-      tool: 'window', layout: '1x1', active: 0, warnings: [], presets: [],
+      tool: 'window', layout: '1x1', active: 0, mpr: false, plane: null, slab: null, point: null, warnings: [], presets: [],
     };
   }
   on(): () => void {

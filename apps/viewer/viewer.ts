@@ -8,15 +8,22 @@ import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
+import { spaceOf } from './geometry';
 import { gridOf, isLayout, nextLayout } from './layout';
-import { removeSources, sourceCount } from './loader';
+import type { Line, Mark } from './lines';
+import { imageIdOf, removeSources, sourceCount } from './loader';
 import type { Measurement } from './measurements';
 import type { Series } from './store';
+import type { ImageSource } from './source';
+import { Spatial } from './spatial';
 import { adoptStyle } from './style';
 import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
+import { Reformat, type Slab } from './volume/reformat';
 import { presetsOf, windowFunction } from './window';
 import { say, type Language } from './words';
+
+const REST = 500; // ms
 
 let counter = 0;
 const viewers = new Set<GridViewer>();
@@ -41,6 +48,7 @@ class GridViewer implements Viewer, CellHost {
   private readonly given = new WeakMap<Cell, CaseInfo>();
   private stateFrame = 0;
   private readonly drawn: Drawn;
+  private readonly spatial: Spatial;
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -78,6 +86,22 @@ class GridViewer implements Viewer, CellHost {
       render: () => this.cells.forEach((cell) => cell.render()),
       changed: (list) => this.emit('measurements', list),
     });
+    this.spatial = new Spatial(
+      {
+        cells: () => this.cells,
+        active: () => this.active,
+        layout: () => this.layoutName,
+        arrange: (layout, active) => {
+          this.setLayout(layout);
+          this.setActive(active);
+        },
+        put: (cell, source, info, index) => {
+          cell.info = info;
+          cell.show(source, index === undefined || index < 0 ? {} : { index });
+        },
+      },
+      () => this.tellState(),
+    );
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.root);
     viewers.add(this);
@@ -135,18 +159,19 @@ class GridViewer implements Viewer, CellHost {
   }
 
   shows(series: Series): boolean {
-    return this.cells.some((cell) => cell.series === series);
+    return this.cells.some((cell) => cell.series?.base === series) || this.spatial.mpr.holds(series);
   }
 
   // ---- series ---------------------------------------------------------------------------------------------------
 
   show(request: ShowRequest): void {
+    this.spatial.toggleMpr(false, false);
     if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
     this.given.set(cell, request.info ?? {});
     cell.info = request.info ?? {};
-    cell.show(series, {
+    cell.show(request.plane ? new Reformat(series, { name: request.plane }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
@@ -156,7 +181,7 @@ class GridViewer implements Viewer, CellHost {
 
   private async completeInfo(cell: Cell, series: Series): Promise<void> {
     const read = await caseInfo(this.base, series.key.study, series.key.series);
-    if (cell.series !== series || this.disposed) return;
+    if (cell.series?.base !== series || this.disposed) return;
     const given = this.given.get(cell) ?? {};
     cell.info = { ...read, ...given, patient: { ...read.patient, ...given.patient } };
     cell.refresh();
@@ -176,6 +201,8 @@ class GridViewer implements Viewer, CellHost {
 
   clear(): void {
     this.stopDrawing();
+    this.spatial.toggleMpr(false, false);
+    this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
     this.tellState();
   }
@@ -214,7 +241,42 @@ class GridViewer implements Viewer, CellHost {
   }
 
   reset(): void {
+    this.spatial.straighten();
     this.cell.reset();
+  }
+
+  mpr(on?: boolean): void {
+    this.spatial.toggleMpr(on);
+  }
+
+  setSlab(slab: Slab | null): void {
+    const { series: source } = this.cell;
+    if (source instanceof Reformat) this.cell.replace(source.with({ slab: slab && slab.thickness > 0 ? slab : null }));
+  }
+
+  setPoint(at: [number, number, number]): void {
+    const space = spaceOf(this.cell.currentFrame());
+    if (space && at.every(Number.isFinite)) this.spatial.setPlace({ at, space });
+  }
+
+  moved(cell: Cell): void {
+    this.spatial.moved(cell);
+  }
+
+  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
+    return this.spatial.linesOn(cell);
+  }
+
+  aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
+    if (this.tool === 'crosshair') this.spatial.aim(cell, press, canvas);
+  }
+
+  leaving(source: ImageSource): void {
+    if (source.variant === '') return;
+    this.drawn.leave(source);
+    const prefix = imageIdOf(this.id, source, 0).replace(/0$/, '');
+    // Not before the next picture is on the screen: Cornerstone may still draw the old one.
+    window.setTimeout(() => removeSources((imageId) => imageId.startsWith(prefix)), REST);
   }
 
   scrollTo(index: number): void {
@@ -267,7 +329,8 @@ class GridViewer implements Viewer, CellHost {
       rotate: (degrees) => this.rotate(degrees),
       flip: (axis) => this.flip(axis),
       layout: () => this.setLayout(nextLayout(this.layoutName)),
-      remove: () => this.drawn.removeOn(this.cell.currentFrame()),
+      mpr: () => this.mpr(),
+      remove: () => this.drawn.removeOn(this.cell.imageId),
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
       cancel: () => this.stopDrawing(),
@@ -305,7 +368,7 @@ class GridViewer implements Viewer, CellHost {
     this.drawn.remove(id);
   }
 
-  known(series: Series): void {
+  known(series: ImageSource): void {
     this.drawn.known(series);
   }
 
@@ -329,6 +392,10 @@ class GridViewer implements Viewer, CellHost {
       tool: this.tool,
       layout: this.layoutName,
       active: this.active,
+      mpr: this.spatial.mpr.on,
+      plane: cell.currentFrame()?.plane?.name ?? null,
+      slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
+      point: this.spatial.place ? [...this.spatial.place.at] : null,
       warnings: cell.warnings(),
       presets: presetsOf(modality).map(({ id, zh, en }) => ({ id, label: this.language === 'zh' ? zh : en })),
     };

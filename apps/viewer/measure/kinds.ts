@@ -1,6 +1,6 @@
 /** What can be measured: for each kind its tool, how many points it has, and what they say. One row here is all a new kind needs. */
 import type { Frame } from '../frame';
-import type { Series } from '../store';
+import type { ImageSource } from '../source';
 import { say, type Language } from '../words';
 import { angleAt, cobbAngle } from './angles';
 import { lengthOf, valueText, valueUnit, type ImagePoint } from './length';
@@ -9,7 +9,7 @@ import { areaOf, ellipse, rectangle, regionStats, type Region, type RegionStats 
 
 /** The image that is measured on, and how its page speaks. */
 export interface Measured {
-  series: Series;
+  series: ImageSource;
   index: number;
   frame: Frame;
   modality: string | null;

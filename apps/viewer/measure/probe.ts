@@ -1,5 +1,5 @@
 /** Pixel values of a frame by column and row. */
-import type { Series } from '../store';
+import type { ImageSource } from '../source';
 import { valueText } from './length';
 
 export interface Probe {
@@ -13,7 +13,7 @@ export interface Probe {
 const NOTHING: Probe = { value: null, text: null, padding: false };
 
 /** The pixel whose area holds the point; `(0, 0)` is the middle of the first pixel. */
-export function probeFrame(series: Series, index: number, [x, y]: readonly [number, number]): Probe {
+export function probeFrame(series: ImageSource, index: number, [x, y]: readonly [number, number]): Probe {
   const frame = series.frame(index);
   const pixels = series.pixels(index);
   const [column, row] = [Math.round(x), Math.round(y)];

@@ -3,7 +3,7 @@
  * Padding is no value of the patient and is left out; colour has no values to average.
  */
 import type { Frame } from '../frame';
-import type { Series } from '../store';
+import type { ImageSource } from '../source';
 import { lengthUnit, spacingFor, type ImagePoint } from './length';
 
 /** Of the pixels inside; `sd` is that of these pixels themselves (divided by their count). */
@@ -52,7 +52,7 @@ export function areaOf(frame: Frame, region: Region): { value: number; unit: str
 }
 
 /** Null while the frame is not here, for colour, and when no pixel's middle is inside. */
-export function regionStats(series: Series, index: number, region: Region): RegionStats | null {
+export function regionStats(series: ImageSource, index: number, region: Region): RegionStats | null {
   const frame = series.frame(index);
   const pixels = series.pixels(index);
   const { origin, u, v } = region;

@@ -1,0 +1,112 @@
+/** What the views of one coordinate system share: reference lines (V-24), the 3D point (V-37), and the planes through it. */
+import type { Cell } from './cell';
+import { Crosshair } from './crosshair';
+import type { Frame } from './frame';
+import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
+import type { Line, Mark } from './lines';
+import type { Vector } from './orientation';
+import { bring, type Place } from './point';
+import { crossing } from './references';
+import { Mpr, type Grid } from './volume/mpr';
+
+const ACTIVE = '#ffd640';
+const COLOURS = { axial: '#ff7a6b', coronal: '#79d98c', sagittal: '#6cb8ff' } as const;
+
+export class Spatial {
+  readonly mpr: Mpr;
+  place: Place | null = null;
+  /** Whether the active view's plane is drawn on the others. */
+  references = true;
+  private readonly crosshair: Crosshair;
+
+  constructor(
+    private readonly grid: Grid,
+    private readonly changed: () => void,
+  ) {
+    this.mpr = new Mpr(grid);
+    this.crosshair = new Crosshair({
+      point: () => this.place?.at ?? null,
+      set: (cell, at) => this.point(cell, at),
+      turns: (cell) => this.mpr.on && cell.currentFrame()?.plane !== undefined,
+      turn: (cell, angle) => {
+        if (this.place) this.mpr.turn(cell, angle, this.place.at);
+        this.refresh();
+      },
+    });
+  }
+
+  aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
+    this.crosshair[press](cell, canvas);
+  }
+
+  /** A place on the image of a cell: every other view of the same space goes there. */
+  point(cell: Cell, at: Vector): void {
+    const space = spaceOf(cell.currentFrame());
+    if (space) this.setPlace({ at, space }, cell);
+  }
+
+  setPlace(place: Place | null, besides: Cell | null = null): void {
+    this.place = place;
+    if (place) for (const cell of this.grid.cells()) if (cell !== besides) bring(cell, place);
+    this.refresh();
+  }
+
+  toggleMpr(on = !this.mpr.on, restore = true): void {
+    if (on === this.mpr.on) return;
+    this.place = null;
+    if (on) this.mpr.start();
+    else this.mpr.stop(restore);
+    this.refresh();
+  }
+
+  /** Planes of the patient's axes again, all through the point. */
+  straighten(): void {
+    if (this.mpr.on && this.place) this.mpr.straighten(this.place.at);
+  }
+
+  /** Another image is in a cell: in MPR the point stays in every plane, and the lines of the others move. */
+  moved(cell: Cell): void {
+    const frame = cell.currentFrame();
+    if (this.mpr.on && frame?.plane) {
+      if (this.place) {
+        const off = offPlane(frame, this.place.at);
+        // Within half a step it is still the plane of the point.
+        if (Math.abs(off) > frame.plane.step / 2 + 1e-3) this.place = { ...this.place, at: toWorld(frame, toIndex(frame, this.place.at)) };
+      } else {
+        const [middle, space] = [this.mpr.middle(), spaceOf(frame)];
+        if (middle && space) return this.setPlace({ at: middle, space });
+      }
+    }
+    this.refresh();
+  }
+
+  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
+    const frame = cell.currentFrame();
+    if (!frame) return { lines: [], mark: null };
+    const lines: Line[] = [];
+    this.grid.cells().forEach((other, position) => {
+      const of = other === cell ? null : other.currentFrame();
+      const shown = of && (this.mpr.on ? of.plane !== undefined : this.references && position === this.grid.active());
+      if (shown) lines.push(...this.line(cell, frame, of));
+    });
+    return { lines, mark: this.mark(cell, frame) };
+  }
+
+  private line(cell: Cell, on: Frame, of: Frame): Line[] {
+    const ends = crossing(on, of)?.map((end) => cell.canvasOf(toWorld(on, end)));
+    const [from, to] = ends ?? [];
+    return from && to ? [{ from, to, colour: of.plane ? COLOURS[of.plane.name] : ACTIVE, name: of.plane?.name ?? 'active' }] : [];
+  }
+
+  private mark(cell: Cell, frame: Frame): Mark | null {
+    if (!this.place || spaceOf(frame) !== this.place.space) return null;
+    const at = cell.canvasOf(this.place.at);
+    const off = Math.abs(offPlane(frame, this.place.at));
+    return at && off <= Math.max(frame.thickness ?? 0, 1) ? { at, off } : null;
+  }
+
+  private refresh(): void {
+    for (const cell of this.grid.cells()) cell.refresh();
+    this.changed();
+  }
+}

@@ -1,0 +1,98 @@
+/** Multiplanar reformatting (V-27, V-28): three planes of one series beside the series itself, and the way back. */
+import type { Cell } from '../cell';
+import type { Vector } from '../orientation';
+import { planeOf } from '../geometry';
+import type { LayoutName } from '../layout';
+import type { ImageSource } from '../source';
+import { ATTITUDES, turnedAbout, type PlaneName } from './planes';
+import { Reformat } from './reformat';
+import { middleOf } from './volume';
+
+const PLANES: readonly PlaneName[] = ['axial', 'coronal', 'sagittal'];
+
+/** What MPR needs of the grid around it. */
+export interface Grid {
+  cells(): readonly Cell[];
+  active(): number;
+  layout(): LayoutName;
+  arrange(layout: LayoutName, active: number): void;
+  /** Shows a source in a cell, with the facts for its corners. */
+  put(cell: Cell, source: ImageSource, like: Cell['info'], index?: number): void;
+}
+
+interface Before {
+  layout: LayoutName;
+  active: number;
+  cells: { source: ImageSource | null; info: Cell['info']; index: number }[];
+}
+
+export class Mpr {
+  private before: Before | null = null;
+
+  constructor(private readonly grid: Grid) {}
+
+  get on(): boolean {
+    return this.before !== null;
+  }
+
+  /** The active cell's series in three planes; the fourth cell keeps the received images. */
+  start(): void {
+    const cells = this.grid.cells();
+    const from = cells[this.grid.active()];
+    const base = from?.series?.base;
+    if (this.on || !from || !base) return;
+    this.before = { layout: this.grid.layout(), active: this.grid.active(), cells: cells.map((cell) => ({ source: cell.series, info: cell.info, index: cell.index })) };
+    const { info, index } = from;
+    this.grid.arrange('2x2', 0);
+    this.grid.cells().forEach((cell, position) => {
+      const name = PLANES[position];
+      if (name) this.grid.put(cell, new Reformat(base, { name }), info);
+      else this.grid.put(cell, base, info, index);
+    });
+  }
+
+  /** The grid of before; with its images, unless others are about to come. */
+  stop(restore: boolean): void {
+    const { before } = this;
+    if (!before) return;
+    this.before = null;
+    this.grid.arrange(before.layout, before.active);
+    this.grid.cells().forEach((cell, position) => {
+      const was = before.cells[position];
+      if (restore && was?.source) this.grid.put(cell, was.source, was.info, was.index);
+      else cell.empty();
+    });
+  }
+
+  /** Whether a series is to come back after MPR. */
+  holds(series: ImageSource): boolean {
+    return this.before?.cells.some(({ source }) => source?.base === series) ?? false;
+  }
+
+  /** The middle of the volume, once its geometry is known. */
+  middle(): Vector | null {
+    const volume = this.planes()[0]?.source.volume;
+    return volume ? middleOf(volume) : null;
+  }
+
+  /** Turns the planes that cross this cell's about the axis of its picture through a place; radians, from its rows towards its columns. */
+  turn(cell: Cell, angle: number, through: Vector): void {
+    const frame = cell.currentFrame();
+    if (!this.on || !frame) return;
+    const axis = planeOf(frame).normal;
+    for (const { cell: other, source } of this.planes()) {
+      if (other === cell) continue;
+      const attitude = turnedAbout(source.setting.attitude ?? ATTITUDES[source.setting.name], axis, angle);
+      other.replace(source.with({ attitude, through }), through);
+    }
+  }
+
+  /** The planes of the patient's axes again. */
+  straighten(through: Vector): void {
+    for (const { cell, source } of this.planes()) if (source.setting.attitude) cell.replace(source.with({ attitude: undefined, through }), through);
+  }
+
+  private planes(): { cell: Cell; source: Reformat }[] {
+    return this.on ? this.grid.cells().flatMap((cell) => (cell.series instanceof Reformat ? [{ cell, source: cell.series }] : [])) : [];
+  }
+}
