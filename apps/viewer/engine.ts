@@ -96,6 +96,14 @@ export function cancelDrawing(group: ToolGroup, elements: HTMLElement[]): string
   return left;
 }
 
+/** Whether a measurement is being drawn or changed at this moment. */
+export function isDrawing(group: ToolGroup): boolean {
+  return Object.values(CLASSES).some(({ toolName }) => {
+    const tool = group.getToolInstance(toolName) as { isDrawing?: boolean; editData?: unknown } | undefined;
+    return Boolean(tool?.isDrawing) || (tool?.editData !== undefined && tool.editData !== null);
+  });
+}
+
 export function dropToolGroup(viewer: string): void {
   ToolGroupManager.destroyToolGroup(`tools-${viewer}`);
 }

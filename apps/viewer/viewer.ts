@@ -6,7 +6,7 @@ import type { CellHost } from './cellhost';
 import type { CaseInfo } from './corners';
 import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
-import { activate, cancelDrawing, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { activate, cancelDrawing, dropToolGroup, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
 import { spaceOf } from './geometry';
 import { gridOf, isLayout, nextLayout } from './layout';
@@ -84,6 +84,7 @@ class GridViewer implements Viewer, CellHost {
       id: this.id,
       shown: () => this.cells.map((cell) => cell.series).filter((series) => series !== null),
       render: () => this.cells.forEach((cell) => cell.render()),
+      busy: () => isDrawing(this.group),
       changed: (list) => this.emit('measurements', list),
     });
     this.spatial = new Spatial(
@@ -357,10 +358,12 @@ class GridViewer implements Viewer, CellHost {
   }
 
   undo(): void {
+    this.stopDrawing();
     this.drawn.undo();
   }
 
   redo(): void {
+    this.stopDrawing();
     this.drawn.redo();
   }
 

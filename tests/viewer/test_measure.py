@@ -214,3 +214,23 @@ def test_half_an_angle_never_goes_on_elsewhere(bench: Bench, left: str) -> None:
     before = len(found)
     assert draw_length(bench)["kind"] == "length"  # the mouse is free again
     assert len(bench.run("bench.viewers.a.measurements()")) == before + 1
+
+
+@pytest.mark.clause("V-18")
+def test_a_hand_that_rests_while_it_draws_makes_one_step(bench: Bench) -> None:
+    bench.mount()
+    bench.show(Stream([frame_of(picture(), spacing=[0.8, 0.8])]))
+    bench.call("setTool", "ellipse")
+    mouse, middle = bench.page.mouse, bench.screen(50, 50)
+    mouse.move(*middle)
+    mouse.down()
+    for step in (10, 20, 30):
+        mouse.move(middle[0] + step, middle[1] + step)
+        bench.page.wait_for_timeout(450)
+    mouse.up()
+    bench.page.wait_for_timeout(450)
+    assert len(bench.run("bench.viewers.a.measurements()")) == 1
+    bench.call("undo")
+    assert bench.run("bench.viewers.a.measurements()") == []
+    bench.call("redo")
+    assert len(bench.run("bench.viewers.a.measurements()")) == 1
