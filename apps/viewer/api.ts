@@ -4,6 +4,8 @@
  */
 import type { CaseInfo, CornerLayout } from './corners';
 import type { ToolName } from './engine';
+import type { CineSetting } from './cine';
+import type { FilterSetting } from './filter';
 import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
 import type { LayoutName } from './layout';
@@ -12,6 +14,8 @@ import type { Slab } from './volume/reformat';
 
 export type { CaseInfo, CornerLayout } from './corners';
 export type { Measurement } from './measurements';
+export type { CineSetting } from './cine';
+export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
 export type { PlaneName } from './volume/planes';
 export type { Slab } from './volume/reformat';
@@ -79,6 +83,11 @@ export interface ViewerState {
   tool: ToolName;
   layout: LayoutName;
   active: number;
+  filter: FilterSetting | null;
+  /** What is being played; null when nothing is. */
+  cine: CineSetting | null;
+  /** Whether the views go together. */
+  linked: boolean;
   /** Whether the grid shows planes of one series. */
   mpr: boolean;
   /** Which computed plane the active cell shows; null for received images. */
@@ -114,6 +123,12 @@ export interface Viewer {
   /** Mirrors left and right, or top and bottom, of the screen. */
   flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
+  /** Plays the active cell's series; null stops. */
+  play(setting: CineSetting | null): void;
+  /** Whether scrolling, zoom, pan and window of the active view move the others too. */
+  setLinked(on: boolean): void;
+  /** Draws the active cell's series filtered; null as received. Values and measurements stay those received. */
+  setFilter(filter: FilterSetting | null): void;
   /** Three planes of the active series beside its images, or back; toggles without a value. */
   mpr(on?: boolean): void;
   /** Thickness and projection of the active cell's plane; null for one plane. */

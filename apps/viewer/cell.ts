@@ -7,14 +7,15 @@ import type { ImageProperty } from './curve';
 import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
-import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
-import { placeText, type Vector } from './orientation';
-import { addSource, imageIdOf } from './loader';
-import { valueUnit } from './measure/length';
+import { offPlane, toIndex, toWorld } from './geometry';
+import type { Vector } from './orientation';
+import { addSource, forgetImages, imageIdOf } from './loader';
 import { failureNotice } from './notices';
 import type { Line } from './lines';
+import type { Lens } from './magnifier';
 import { Overlay } from './overlay';
 import type { FramePixels } from './pixels';
+import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
 import type { ImageSource, SourceEvent } from './source';
 import { setCell, type ToolCell } from './tools/cells';
@@ -35,8 +36,7 @@ export class Cell implements ToolCell {
   private shownAt = -1;
   private wanted = 0;
   private readonly display = new Display();
-  private hover = '';
-  private place = '';
+  private readonly pointer: Pointer;
   private turn = 0;
   private writing = 0;
   private stop: (() => void) | null = null;
@@ -54,11 +54,7 @@ export class Cell implements ToolCell {
     setCell(this.stage, this);
     this.stage.addEventListener(Enums.Events.STACK_NEW_IMAGE, this.newImage);
     this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
-    this.stage.addEventListener('pointermove', this.pointerMoved);
-    this.stage.addEventListener('pointerdown', this.pointerPressed);
-    this.stage.addEventListener('pointerleave', this.pointerLeft);
-    this.stage.addEventListener('contextmenu', (event) => event.preventDefault());
-    this.root.addEventListener('wheel', this.wheel, { passive: false });
+    this.pointer = new Pointer(this, host);
     this.empty();
   }
 
@@ -68,6 +64,11 @@ export class Cell implements ToolCell {
 
   get count(): number {
     return this.positions.length;
+  }
+
+  /** The position asked for last; `index` follows when its image is on the screen. */
+  get goal(): number {
+    return this.wanted;
   }
 
   get index(): number {
@@ -152,8 +153,23 @@ export class Cell implements ToolCell {
   private register(source: ImageSource): string[] {
     return this.positions.map((index) => {
       const imageId = imageIdOf(this.host.id, source, index);
-      addSource(imageId, source, index, { modality: () => this.info.modality ?? null, language: () => this.host.language });
+      addSource(imageId, source, index, { modality: () => this.info.modality ?? null, language: () => this.host.language, filter: () => this.host.filterOf(source) });
       return imageId;
+    });
+  }
+
+  /** Draws its images anew from their pixels: what is computed before drawing has changed. */
+  reload(): void {
+    const { viewport, series } = this;
+    if (!viewport || !series || this.shownAt < 0) return;
+    const { turn } = this;
+    const view = viewport.getViewPresentation();
+    const imageIds = this.register(series);
+    forgetImages(imageIds);
+    void viewport.setStack(imageIds, this.wanted).then(() => {
+      if (turn !== this.turn) return;
+      viewport.setViewPresentation(view);
+      this.redraw();
     });
   }
 
@@ -168,7 +184,7 @@ export class Cell implements ToolCell {
     this.shownAt = -1;
     this.wanted = 0;
     this.display.clear();
-    this.hover = this.place = '';
+    this.pointer.clear();
     this.stage.classList.add('px-hidden');
     this.overlay.clear();
   }
@@ -317,6 +333,12 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
+  /** Whether the image of a position is here. */
+  ready(position: number): boolean {
+    const index = this.positions[position];
+    return index !== undefined && this.series !== null && (this.series.variant !== '' ? this.series.phase === 'complete' : this.series.pixels(index) !== null || this.series.broken(index));
+  }
+
   scrollBy(images: number): void {
     if (this.count > 0) this.scrollTo(this.wanted + images);
   }
@@ -364,6 +386,12 @@ export class Cell implements ToolCell {
 
   /** Window of the reader: holds for every image of the series until reset. */
   setWindow(window: Window): void {
+    this.takeWindow(window);
+    this.host.windowed(this);
+  }
+
+  /** The window of a linked view. */
+  takeWindow(window: Window): void {
     this.display.set(window);
     this.redraw();
   }
@@ -379,6 +407,7 @@ export class Cell implements ToolCell {
   dragWindow(dx: number, dy: number): void {
     this.display.drag(dx, dy, this.currentFrame()?.samples === 1);
     this.redraw();
+    this.host.windowed(this);
   }
 
   invert(): void {
@@ -423,38 +452,14 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
-  private readonly cameraMoved = (): void => this.refresh();
-
-  private readonly pointerMoved = (event: PointerEvent): void => {
-    if (!this.viewport || this.shownAt < 0) return;
-    const canvas = this.canvasPoint(event);
-    this.pointAt(canvas);
-    if (event.buttons === 1) this.host.aim(this, 'drag', canvas);
-  };
-
-  /** Not by way of Cornerstone, which holds a click back until it cannot become a double click. */
-  private readonly pointerPressed = (event: PointerEvent): void => {
-    if (event.button === 0 && this.shownAt >= 0) this.host.aim(this, 'down', this.canvasPoint(event));
-  };
-
-  private canvasPoint(event: PointerEvent): [number, number] {
-    const box = this.stage.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
-  private readonly pointerLeft = (): void => {
-    this.hover = this.place = '';
+  private readonly cameraMoved = (): void => {
     this.refresh();
+    this.host.viewed(this);
   };
 
-  private pointAt(canvas: [number, number]): void {
-    const frame = this.currentFrame();
-    if (!frame || !this.viewport || !this.series) return;
-    const place = toIndex(frame, this.viewport.canvasToWorld(canvas));
-    const probe = this.valueAt(place);
-    const unit = valueUnit(frame, this.info.modality ?? null);
-    this.place = probe.text === null || spaceOf(frame) === null ? '' : placeText(toWorld(frame, place));
-    this.hover = probe.text === null ? '' : `(${Math.round(place[0])}, ${Math.round(place[1])})  ${probe.text}${unit && !probe.padding ? ` ${unit}` : ''}`;
+  /** Zooms by a factor and moves by CSS pixels, as a linked view asks. */
+  moveBy(factor: number, pan: readonly [number, number]): void {
+    this.camera?.moveBy(factor, pan);
     this.refresh();
   }
 
@@ -491,6 +496,13 @@ export class Cell implements ToolCell {
     return this.host.linesOn(this).lines;
   }
 
+  /** What the magnifier shows. */
+  lens(): Lens | null {
+    const [frame, pixels] = [this.currentFrame(), this.currentPixels()];
+    const grey = frame && this.display.greyer(frame);
+    return frame && pixels && grey ? { frame, pixels, grey, indexOf: (canvas) => toIndex(frame, this.worldAt(canvas) ?? [0, 0, 0]) } : null;
+  }
+
   get canvas(): HTMLCanvasElement | null {
     return this.viewport?.getCanvas() ?? null;
   }
@@ -502,13 +514,6 @@ export class Cell implements ToolCell {
   render(): void {
     this.viewport?.render();
   }
-
-  private readonly wheel = (event: WheelEvent): void => {
-    event.preventDefault();
-    if (event.deltaY === 0) return;
-    if (event.ctrlKey) this.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
-    else this.scrollBy(Math.sign(event.deltaY));
-  };
 
   /** Writes everything over the image anew, with the next picture and at most once for it. */
   refresh(): void {
@@ -555,8 +560,9 @@ export class Cell implements ToolCell {
         window,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
-        hover: this.hover,
-        place: this.place,
+        hover: this.pointer.hover,
+        place: this.pointer.place,
+        filter: this.series ? this.host.filterOf(this.series) : null,
       },
       this.host.language,
     );

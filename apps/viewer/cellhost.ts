@@ -2,7 +2,8 @@
 import type { RenderingEngine } from '@cornerstonejs/core';
 import type { Cell } from './cell';
 import type { CornerLayout } from './corners';
-import type { ToolGroup } from './engine';
+import type { ToolGroup, ToolName } from './engine';
+import type { FilterSetting } from './filter';
 import type { Line, Mark } from './lines';
 import type { ImageSource } from './source';
 import type { Window } from './window';
@@ -12,6 +13,7 @@ export interface CellHost {
   readonly id: string;
   readonly language: Language;
   readonly author: string;
+  readonly tool: ToolName;
   readonly corners: CornerLayout | undefined;
   readonly engine: RenderingEngine;
   readonly group: ToolGroup;
@@ -23,6 +25,10 @@ export interface CellHost {
   retry(cell: Cell): void;
   /** Another image comes into the cell: what is half drawn must not go on there. */
   stopDrawing(): void;
+  /** The view was zoomed, moved or turned; its window was changed by the reader. */
+  viewed(cell: Cell): void;
+  windowed(cell: Cell): void;
+  filterOf(source: ImageSource): FilterSetting | null;
   /** Another image is on the screen. */
   moved(cell: Cell): void;
   /** Lines of other views on this one, and the 3D point. */

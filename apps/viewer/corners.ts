@@ -1,4 +1,5 @@
 /** What stands in the four corners (V-26): lines by name, so that a department can choose them. */
+import type { FilterSetting } from './filter';
 import type { Frame } from './frame';
 import { ageAt, ageWords } from '../desk/age';
 import { dateText, dicomAge, personName, sexText } from './patient';
@@ -36,13 +37,14 @@ export interface CornerFacts {
   /** Screen pixels (CSS) for one image pixel. */
   zoom: number;
   hover: string;
+  filter: FilterSetting | null;
   /** Place of the patient under the pointer. */
   place: string;
 }
 
 export type CornerItem =
   | 'patient' | 'identity' | 'institution' | 'accession'
-  | 'plane' | 'study' | 'studyDate' | 'modality'
+  | 'plane' | 'filter' | 'study' | 'studyDate' | 'modality'
   | 'series' | 'image' | 'location' | 'size'
   | 'hover' | 'place' | 'window' | 'zoom';
 
@@ -52,7 +54,7 @@ export type CornerLayout = Record<Corner, CornerItem[]>;
 export const DEFAULT_CORNERS: CornerLayout = {
   topLeft: ['patient', 'identity', 'accession'],
   topRight: ['institution', 'study', 'studyDate'],
-  bottomLeft: ['plane', 'series', 'image', 'location'],
+  bottomLeft: ['filter', 'plane', 'series', 'image', 'location'],
   bottomRight: ['place', 'hover', 'zoom', 'window'],
 };
 
@@ -70,6 +72,8 @@ export function windowText(window: Window, inverted: boolean, language: Language
   const numbers = `W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`;
   return joined(numbers, window.function === 'SIGMOID' ? 'SIGMOID' : '', inverted ? say('inverted', language) : '');
 }
+
+const FILTER_WORDS = { sharpen: 'sharpened', smooth: 'smoothed', edge: 'edges' } as const;
 
 const SLABS = { mean: 'slabMean', max: 'slabMax', min: 'slabMin' } as const;
 
@@ -102,6 +106,7 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
       frame.slice_location === null || frame.slice_location === undefined ? '' : `${say('position', language)} ${frame.slice_location.toFixed(1)}`,
       frame.thickness && !frame.plane ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
     ),
+  filter: ({ filter }, language) => (filter ? `${say(FILTER_WORDS[filter.name], language)} ${filter.strength}` : ''),
   plane: ({ frame }, language) => planeText(frame, language),
   size: ({ frame }) => `${frame.columns}×${frame.rows}`,
   hover: ({ hover }) => hover,

@@ -61,8 +61,30 @@ export class Display {
     if (opened) this.window = validWindow(opened);
   }
 
+  /** Grey 0 … 1 of a modality value as it is drawn now; null before the first image. */
+  greyer(frame: Frame): ((value: number) => number) | null {
+    if (!this.window) return null;
+    const points = curvePoints(this.window, this.inverted !== (frame.photometric === 'MONOCHROME1'));
+    return (value) => onCurve(points, value);
+  }
+
   /** Puts the grey curve on Cornerstone's image. */
   draw(property: ImageProperty, frame: Frame): void {
     if (this.window) setCurve(property, curvePoints(this.window, this.inverted !== (frame.photometric === 'MONOCHROME1')));
   }
+}
+
+/** Between the points of a curve as the graphics card draws it: straight, and level beyond its ends. */
+function onCurve(points: readonly [number, number][], value: number): number {
+  let [low, high] = [0, points.length - 1];
+  const [first, last] = [points[low] as [number, number], points[high] as [number, number]];
+  if (value <= first[0]) return first[1];
+  if (value >= last[0]) return last[1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((points[middle] as [number, number])[0] <= value) low = middle;
+    else high = middle;
+  }
+  const [a, b] = [points[low] as [number, number], points[high] as [number, number]];
+  return a[1] + ((b[1] - a[1]) * (value - a[0])) / (b[0] - a[0]);
 }

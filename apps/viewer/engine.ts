@@ -4,12 +4,12 @@ import { addTool, annotation, Enums as ToolEnums, init as initTools, PanTool, To
 import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
 import { PxAngle, PxCobb, PxEllipse, PxLength, PxProbe, PxRectangle } from './tools/drawing';
-import { CrosshairTool } from './tools/crosshair';
+import { CrosshairTool, MagnifierTool } from './tools/own';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'crosshair'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'crosshair', 'magnifier'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -24,6 +24,7 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   ellipse: PxEllipse,
   rectangle: PxRectangle,
   crosshair: CrosshairTool,
+  magnifier: MagnifierTool,
 };
 
 export const store = new SeriesStore();

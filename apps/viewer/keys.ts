@@ -12,6 +12,8 @@ export interface KeyActions {
   flip(axis: 'horizontal' | 'vertical'): void;
   layout(): void;
   mpr(): void;
+  cine(): void;
+  link(): void;
   remove(): void;
   zoom(factor: number): void;
   undo(): void;
@@ -20,7 +22,7 @@ export interface KeyActions {
   redo(): void;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair' };
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier' };
 
 /** Does what the key means; false when it means nothing here and should go on to the page. */
 export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
@@ -48,6 +50,8 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (key === 'u' || key === 'U') actions.flip('vertical');
   else if (key === 'g' || key === 'G') actions.layout();
   else if (key === 'm' || key === 'M') actions.mpr();
+  else if (key === 'k' || key === 'K') actions.cine();
+  else if (key === 'j' || key === 'J') actions.link();
   else if (key === '+' || key === '=') actions.zoom(1.25);
   else if (key === '-') actions.zoom(0.8);
   else if (key === 'Delete' || key === 'Backspace') actions.remove();

@@ -3,14 +3,17 @@ import { cache, type RenderingEngine } from '@cornerstonejs/core';
 import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
+import { Cine, type CineSetting } from './cine';
 import type { CaseInfo } from './corners';
 import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
+import { isFilter, type FilterSetting } from './filter';
 import { spaceOf } from './geometry';
 import { gridOf, isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
+import { Linking } from './linking';
 import { imageIdOf, removeSources, sourceCount } from './loader';
 import type { Measurement } from './measurements';
 import type { Series } from './store';
@@ -41,7 +44,7 @@ class GridViewer implements Viewer, CellHost {
   private readonly onState: ViewerOptions['onState'];
   private cells: Cell[] = [];
   private active = 0;
-  private tool: ToolName;
+  tool: ToolName;
   private layoutName: LayoutName;
   private cellNumber = 0;
   private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
@@ -49,6 +52,16 @@ class GridViewer implements Viewer, CellHost {
   private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly spatial: Spatial;
+  private readonly linking = new Linking({ cells: () => this.cells, active: () => this.active });
+  private readonly cine = new Cine(
+    () => {
+      const { cell } = this;
+      return { count: () => cell.count, index: () => cell.goal, ready: (position) => cell.ready(position), show: (position) => cell.scrollTo(position) };
+    },
+    () => this.tellState(),
+  );
+  /** By series: what is drawn of it in every cell. */
+  private readonly filters = new Map<string, FilterSetting>();
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -148,6 +161,7 @@ class GridViewer implements Viewer, CellHost {
 
   setActive(cell: number): void {
     this.active = Math.min(Math.max(0, cell), this.cells.length - 1);
+    this.linking.lead();
     this.cells.forEach((one, position) => {
       one.root.classList.toggle('px-active', position === this.active);
       one.root.setAttribute('aria-label', `${say('cell', this.language)} ${position + 1}`);
@@ -166,6 +180,7 @@ class GridViewer implements Viewer, CellHost {
   // ---- series ---------------------------------------------------------------------------------------------------
 
   show(request: ShowRequest): void {
+    this.cine.stop();
     this.spatial.toggleMpr(false, false);
     if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
     const { cell } = this;
@@ -202,6 +217,8 @@ class GridViewer implements Viewer, CellHost {
 
   clear(): void {
     this.stopDrawing();
+    this.cine.stop();
+    this.filters.clear();
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
@@ -243,6 +260,7 @@ class GridViewer implements Viewer, CellHost {
 
   reset(): void {
     this.spatial.straighten();
+    this.setFilter(null);
     this.cell.reset();
   }
 
@@ -260,8 +278,41 @@ class GridViewer implements Viewer, CellHost {
     if (space && at.every(Number.isFinite)) this.spatial.setPlace({ at, space });
   }
 
+  play(setting: CineSetting | null): void {
+    if (setting && Number.isFinite(setting.fps)) this.cine.play(setting);
+    else this.cine.stop();
+  }
+
+  setLinked(on: boolean): void {
+    this.linking.set(on);
+    this.tellState();
+  }
+
+  /** Of the active cell's series, in every cell that shows it. */
+  setFilter(filter: FilterSetting | null): void {
+    const source = this.cell.series;
+    if (!source || (filter !== null && !isFilter(filter))) return;
+    if (filter) this.filters.set(source.key.series, { ...filter });
+    else this.filters.delete(source.key.series);
+    for (const cell of this.cells) if (cell.series?.base === source.base) cell.reload();
+    this.tellState();
+  }
+
+  filterOf(source: ImageSource): FilterSetting | null {
+    return this.filters.get(source.key.series) ?? null;
+  }
+
+  viewed(cell: Cell): void {
+    this.linking.moved(cell);
+  }
+
+  windowed(cell: Cell): void {
+    this.linking.windowed(cell);
+  }
+
   moved(cell: Cell): void {
     this.spatial.moved(cell);
+    this.linking.scrolled(cell);
   }
 
   linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
@@ -331,6 +382,8 @@ class GridViewer implements Viewer, CellHost {
       flip: (axis) => this.flip(axis),
       layout: () => this.setLayout(nextLayout(this.layoutName)),
       mpr: () => this.mpr(),
+      cine: () => this.play(this.cine.setting ? null : { fps: 10, mode: 'forward' }),
+      link: () => this.setLinked(!this.linking.on),
       remove: () => this.drawn.removeOn(this.cell.imageId),
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
@@ -395,6 +448,9 @@ class GridViewer implements Viewer, CellHost {
       tool: this.tool,
       layout: this.layoutName,
       active: this.active,
+      filter: series ? this.filterOf(series) : null,
+      cine: this.cine.setting,
+      linked: this.linking.on,
       mpr: this.spatial.mpr.on,
       plane: cell.currentFrame()?.plane?.name ?? null,
       slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
@@ -420,6 +476,7 @@ class GridViewer implements Viewer, CellHost {
   }
 
   shown(cell: Cell): void {
+    this.linking.entered(cell);
     if (cell.series) this.emit('shown', { ...cell.series.key, index: cell.index, cell: this.cells.indexOf(cell) });
   }
 
@@ -452,6 +509,7 @@ class GridViewer implements Viewer, CellHost {
     this.sizes.disconnect();
     this.endDrops();
     this.stopDrawing();
+    this.cine.stop();
     this.drawn.dispose();
     for (const cell of this.cells) cell.dispose();
     this.cells = [];

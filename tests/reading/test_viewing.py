@@ -67,8 +67,11 @@ def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str,
     box = page.locator(".px-cell").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    by(page, "tool-measures").click()
     by(page, "tool-ellipse").click()
-    expect(by(page, "tool-ellipse")).to_have_attribute("aria-pressed", "true")
+    expect(by(page, "panel-measures")).to_have_count(0)
+    expect(by(page, "tool-measure")).to_have_attribute("data-tool", "ellipse")
+    expect(by(page, "tool-measure")).to_have_attribute("aria-pressed", "true")
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 20, y + 20)
@@ -92,7 +95,7 @@ def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str,
     expect(left).to_have_text(before)
 
 
-@pytest.mark.clause("V-27", "V-30", "V-37")
+@pytest.mark.clause("V-27", "V-30", "V-31", "V-37")
 def test_planes_of_a_series_by_the_toolbar(open_desk: Open, case: tuple[str, str]) -> None:
     page = opened(open_desk, case)
     expect(by(page, "slab-mode")).to_have_count(0)

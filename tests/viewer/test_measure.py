@@ -216,7 +216,7 @@ def test_half_an_angle_never_goes_on_elsewhere(bench: Bench, left: str) -> None:
     assert len(bench.run("bench.viewers.a.measurements()")) == before + 1
 
 
-@pytest.mark.clause("V-18")
+@pytest.mark.clause("V-13")
 def test_a_hand_that_rests_while_it_draws_makes_one_step(bench: Bench) -> None:
     bench.mount()
     bench.show(Stream([frame_of(picture(), spacing=[0.8, 0.8])]))
