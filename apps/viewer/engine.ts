@@ -5,11 +5,12 @@ import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
 import { PxAngle, PxCobb, PxEllipse, PxLength, PxProbe, PxRectangle } from './tools/drawing';
 import { CrosshairTool, MagnifierTool } from './tools/own';
+import { PxCardiothoracic, PxPolygon, PxPolyline, PxRatio, type PathTool } from './tools/path';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'crosshair', 'magnifier'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'polyline', 'polygon', 'ratio', 'cardiothoracic', 'crosshair', 'magnifier'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -23,6 +24,10 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   cobb: PxCobb,
   ellipse: PxEllipse,
   rectangle: PxRectangle,
+  polyline: PxPolyline,
+  polygon: PxPolygon,
+  ratio: PxRatio,
+  cardiothoracic: PxCardiothoracic,
   crosshair: CrosshairTool,
   magnifier: MagnifierTool,
 };
@@ -95,6 +100,14 @@ export function cancelDrawing(group: ToolGroup, elements: HTMLElement[]): string
     }
   }
   return left;
+}
+
+/** Ends a drawing by clicks with the points it has. */
+export function finishDrawing(group: ToolGroup, elements: HTMLDivElement[]): void {
+  for (const { toolName } of Object.values(CLASSES)) {
+    const tool = group.getToolInstance(toolName) as (Partial<PathTool> & { isDrawing?: boolean }) | undefined;
+    if (tool?.isDrawing) for (const element of elements) tool.finish?.(element);
+  }
 }
 
 /** Whether a measurement is being drawn or changed at this moment. */

@@ -19,10 +19,12 @@ export interface KeyActions {
   undo(): void;
   /** Ends a drawing under way. */
   cancel(): void;
+  /** Ends it with the points it has; false when nothing is being drawn. */
+  finish(): boolean;
   redo(): void;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier' };
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier', y: 'polyline', o: 'polygon', q: 'ratio', t: 'cardiothoracic' };
 
 /** Does what the key means; false when it means nothing here and should go on to the page. */
 export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
@@ -55,6 +57,7 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (key === '+' || key === '=') actions.zoom(1.25);
   else if (key === '-') actions.zoom(0.8);
   else if (key === 'Delete' || key === 'Backspace') actions.remove();
+  else if (key === 'Enter') return actions.finish();
   else if (key === 'Escape') {
     actions.cancel();
     return false; // the page has a meaning of its own for it

@@ -49,7 +49,8 @@ def bundle_address() -> str:
     return STATIC + str(json.loads(listing.read_text(encoding="utf-8"))["js"])
 
 
-TOOLS = ["window", "scroll", "zoom", "pan", "probe", "length", "angle", "cobb", "ellipse", "rectangle", "crosshair", "magnifier"]
+TOOLS = ["window", "scroll", "zoom", "pan", "probe", "length", "angle", "cobb", "ellipse", "rectangle", "polyline", "polygon", "ratio", "cardiothoracic"]
+TOOLS += ["crosshair", "magnifier"]
 
 
 class DicomViewer(anywidget.AnyWidget):

@@ -7,7 +7,7 @@ import { Cine, type CineSetting } from './cine';
 import type { CaseInfo } from './corners';
 import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
-import { activate, cancelDrawing, dropToolGroup, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
 import { isFilter, type FilterSetting } from './filter';
 import { spaceOf } from './geometry';
@@ -388,6 +388,11 @@ class GridViewer implements Viewer, CellHost {
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
       cancel: () => this.stopDrawing(),
+      finish: () => {
+        const drawing = isDrawing(this.group);
+        finishDrawing(this.group, this.cells.map((cell) => cell.stage));
+        return drawing;
+      },
       redo: () => this.redo(),
     });
     if (!done) return;

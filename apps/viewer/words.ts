@@ -37,6 +37,8 @@ const WORDS = {
   years: ['岁', ' y'],
   months: ['月', ' mo'],
   days: ['天', ' d'],
+  ratio: ['比值', 'Ratio'],
+  cardiothoracic: ['心胸比', 'CTR'],
   area: ['面积', 'Area'],
   mean: ['均值', 'Mean'],
   pixel: ['像素', 'px'],
