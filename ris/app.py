@@ -24,6 +24,7 @@ from ris.knowledge import api as knowledge
 from ris.migrate import upgrade
 from ris.orders import api as orders
 from ris.patients import api as patients
+from ris.preferences import api as preferences
 from ris.reference import page as reference
 from ris.reports import api as reports
 from ris.reports import pdf_api
@@ -39,6 +40,7 @@ API = f"{PREFIX}/api/v1"
 CONCEPTS = (
     live.router,
     access.router,
+    preferences.router,
     catalogue.router,
     patients.router,
     orders.router,

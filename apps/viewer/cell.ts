@@ -3,7 +3,6 @@ import { Enums, type Types } from '@cornerstonejs/core';
 import { Camera, type View } from './camera';
 import type { CellHost, CellRequest } from './cellhost';
 import type { CaseInfo } from './corners';
-import type { ImageProperty } from './curve';
 import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
@@ -19,6 +18,8 @@ import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
 import type { ImageSource, SourceEvent } from './source';
 import { setCell, type ToolCell } from './tools/cells';
+import type { Choice } from './presets';
+import type { ImageActor } from './transfer';
 import type { Window } from './window';
 import { say, warningText } from './words';
 
@@ -41,6 +42,8 @@ export class Cell implements ToolCell {
   private writing = 0;
   private stop: (() => void) | null = null;
   private request: CellRequest = {};
+  /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
+  private expecting = false;
 
   constructor(
     private readonly host: CellHost,
@@ -111,6 +114,7 @@ export class Cell implements ToolCell {
     this.leave();
     this.series = series;
     this.request = request;
+    this.expecting = true;
     this.stop = series.listen((event) => this.seriesTold(series, event));
     this.overlay.setWaiting(say('loading', this.host.language));
     const turn = this.turn;
@@ -214,6 +218,7 @@ export class Cell implements ToolCell {
     const frame = series.frame(this.positions[first.position] as number);
     if (this.tooLarge(frame.columns, frame.rows)) return;
     this.display.open(frame, first.pixels, this.request.window ?? null);
+    this.applyAutomatic();
     await viewport.setStack(imageIds, first.position);
     if (turn !== this.turn) return;
     viewport.resetCamera();
@@ -355,9 +360,9 @@ export class Cell implements ToolCell {
   };
 
   private drawCurve(): void {
-    const actor = this.viewport?.getDefaultActor()?.actor as { getProperty(): ImageProperty } | undefined;
+    const actor = this.viewport?.getDefaultActor()?.actor as ImageActor | undefined;
     const frame = this.currentFrame();
-    if (actor && frame) this.display.draw(actor.getProperty(), frame);
+    if (actor && frame) this.display.draw(actor, frame, start().largest);
   }
 
   /** Cornerstone's name of the image on the screen. */
@@ -384,15 +389,39 @@ export class Cell implements ToolCell {
     return this.display.inverted;
   }
 
-  /** Window of the reader: holds for every image of the series until reset. */
-  setWindow(window: Window): void {
-    this.takeWindow(window);
+  get grey(): Readonly<Display> {
+    return this.display;
+  }
+
+  /** The reader's own preset for such a series, once, unless the greys are somebody's choice already. */
+  applyAutomatic(): void {
+    if (!this.expecting || !this.display.window || !this.display.untouched) return;
+    const choice = this.host.automatic(this);
+    if (choice) this.apply(choice);
+  }
+
+  apply(choice: Choice): void {
+    this.expecting = false;
+    this.display.apply(choice, this.currentFrame(), this.currentPixels());
+    if (this.shownAt < 0) return;
+    this.redraw();
     this.host.windowed(this);
   }
 
-  /** The window of a linked view. */
-  takeWindow(window: Window): void {
-    this.display.set(window);
+  /** Holds for every image and every window of the series until reset. */
+  setGamma(gamma: number): void {
+    this.apply({ gamma });
+  }
+
+  /** Window of the reader: holds for every image of the series until reset. */
+  setWindow(window: Window): void {
+    this.apply({ window });
+  }
+
+  /** The greys of a linked view. */
+  takeGrey(grey: Readonly<Display>): void {
+    this.expecting = false;
+    this.display.follow(grey, this.currentFrame());
     this.redraw();
   }
 
@@ -405,6 +434,7 @@ export class Cell implements ToolCell {
   }
 
   dragWindow(dx: number, dy: number): void {
+    this.expecting = false;
     this.display.drag(dx, dy, this.currentFrame()?.samples === 1);
     this.redraw();
     this.host.windowed(this);
@@ -427,9 +457,10 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
-  /** Window, zoom, pan, rotation, mirroring and inversion as at the opening; measurements stay. */
+  /** Window as the request or the header says, no gamma, no inversion; zoom, pan, rotation and mirroring as at the opening. Measurements stay. */
   reset(): void {
     if (!this.viewport || this.shownAt < 0) return;
+    this.expecting = false;
     this.display.reset(this.currentFrame(), this.currentPixels());
     this.camera?.straighten();
     this.viewport.resetCamera();
@@ -549,7 +580,7 @@ export class Cell implements ToolCell {
 
   private writeCorners(): void {
     const frame = this.currentFrame();
-    const { window } = this.display;
+    const { window, lut, gamma } = this.display;
     if (!frame || !window || !this.camera) return;
     this.overlay.setCorners(
       {
@@ -558,6 +589,8 @@ export class Cell implements ToolCell {
         position: this.shownAt,
         count: this.count,
         window,
+        lut,
+        gamma,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
         hover: this.pointer.hover,

@@ -5,6 +5,7 @@ import type { CornerLayout } from './corners';
 import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
 import type { Line, Mark } from './lines';
+import type { Choice } from './presets';
 import type { ImageSource } from './source';
 import type { Window } from './window';
 import type { Language } from './words';
@@ -25,6 +26,8 @@ export interface CellHost {
   retry(cell: Cell): void;
   /** Another image comes into the cell: what is half drawn must not go on there. */
   stopDrawing(): void;
+  /** The reader's own preset that applies by itself to what the cell shows; null when none does, or it is not known yet. */
+  automatic(cell: Cell): Choice | null;
   /** The view was zoomed, moved or turned; its window was changed by the reader. */
   viewed(cell: Cell): void;
   windowed(cell: Cell): void;

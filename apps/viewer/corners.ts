@@ -3,6 +3,8 @@ import type { FilterSetting } from './filter';
 import type { Frame } from './frame';
 import { ageAt, ageWords } from '../desk/age';
 import { dateText, dicomAge, personName, sexText } from './patient';
+import { GAMMA } from './curve';
+import type { VoiLut } from './lut';
 import type { Window } from './window';
 import { say, type Language } from './words';
 
@@ -33,6 +35,9 @@ export interface CornerFacts {
   position: number;
   count: number;
   window: Window;
+  /** Drawn instead of the window. */
+  lut: VoiLut | null;
+  gamma: number;
   inverted: boolean;
   /** Screen pixels (CSS) for one image pixel. */
   zoom: number;
@@ -68,9 +73,11 @@ export function windowNumber(value: number): string {
   return Math.abs(value) >= 20 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3);
 }
 
-export function windowText(window: Window, inverted: boolean, language: Language): string {
-  const numbers = `W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`;
-  return joined(numbers, window.function === 'SIGMOID' ? 'SIGMOID' : '', inverted ? say('inverted', language) : '');
+/** What the greys are made by: window or VOI LUT, gamma, inversion. */
+export function windowText(facts: Pick<CornerFacts, 'window' | 'lut' | 'gamma' | 'inverted'>, language: Language): string {
+  const { window, lut, gamma, inverted } = facts;
+  const values = lut ? `LUT ${lut.name || lut.position + 1}` : joined(`W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`, window.function === 'SIGMOID' ? 'SIGMOID' : '');
+  return joined(values, gamma === GAMMA.none ? '' : `γ ${gamma.toFixed(2)}`, inverted ? say('inverted', language) : '');
 }
 
 const FILTER_WORDS = { sharpen: 'sharpened', smooth: 'smoothed', edge: 'edges' } as const;
@@ -111,7 +118,7 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
   size: ({ frame }) => `${frame.columns}×${frame.rows}`,
   hover: ({ hover }) => hover,
   place: ({ place }) => place,
-  window: ({ window, inverted }, language) => windowText(window, inverted, language),
+  window: (facts, language) => windowText(facts, language),
   zoom: ({ zoom }, language) => `${say('zoom', language)} ${Math.round(zoom * 100)}%`,
 };
 

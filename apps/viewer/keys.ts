@@ -8,6 +8,8 @@ export interface KeyActions {
   preset(position: number): void;
   reset(): void;
   invert(): void;
+  /** Brighter (1) or darker (−1) by one step. */
+  gamma(step: 1 | -1): void;
   rotate(degrees: number): void;
   flip(axis: 'horizontal' | 'vertical'): void;
   layout(): void;
@@ -46,6 +48,8 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (/^[1-9]$/.test(key)) actions.preset(Number(key) - 1);
   else if (key === 'r' || key === 'R' || key === '0') actions.reset();
   else if (key === 'i' || key === 'I') actions.invert();
+  else if (key === '.' || key === '>') actions.gamma(1);
+  else if (key === ',' || key === '<') actions.gamma(-1);
   else if (key === ']') actions.rotate(90);
   else if (key === '[') actions.rotate(-90);
   else if (key === 'h' || key === 'H') actions.flip('horizontal');

@@ -76,13 +76,12 @@ export class Linking {
     for (const other of this.others()) other.moveBy(factor, pan);
   }
 
-  /** The leading view's window: for images of the same modality, because their values mean the same. */
+  /** The leading view's window or VOI LUT, and gamma: for images of the same modality, because their values mean the same. */
   windowed(cell: Cell): void {
     if (cell !== this.leader()) return;
-    const window = cell.getWindow();
     for (const other of this.others()) {
       const same = other.series?.base === cell.series?.base ? other.series?.variant !== '' || cell.series?.variant !== '' : this.on && (other.info.modality ?? '') === (cell.info.modality ?? '');
-      if (window && same) other.takeWindow(window);
+      if (same) other.takeGrey(cell.grey);
     }
   }
 

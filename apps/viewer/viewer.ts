@@ -16,6 +16,9 @@ import type { Line, Mark } from './lines';
 import { Linking } from './linking';
 import { imageIdOf, removeSources, sourceCount } from './loader';
 import type { Measurement } from './measurements';
+import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
+import { lutName } from './lut';
+import { nextGamma } from './curve';
 import type { Series } from './store';
 import type { ImageSource } from './source';
 import { Spatial } from './spatial';
@@ -23,7 +26,7 @@ import { adoptStyle } from './style';
 import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
 import { Reformat, type Slab } from './volume/reformat';
-import { presetsOf, windowFunction } from './window';
+import { windowFunction } from './window';
 import { say, type Language } from './words';
 
 const REST = 500; // ms
@@ -49,6 +52,9 @@ class GridViewer implements Viewer, CellHost {
   private cellNumber = 0;
   private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
   private readonly given = new WeakMap<Cell, CaseInfo>();
+  /** Cells whose series is described as far as it ever will be. */
+  private readonly described = new WeakSet<Cell>();
+  private own: readonly OwnPreset[] = [];
   private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly spatial: Spatial;
@@ -111,6 +117,7 @@ class GridViewer implements Viewer, CellHost {
         },
         put: (cell, source, info, index) => {
           cell.info = info;
+          this.described.add(cell);
           cell.show(source, index === undefined || index < 0 ? {} : { index });
         },
       },
@@ -187,6 +194,7 @@ class GridViewer implements Viewer, CellHost {
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
     this.given.set(cell, request.info ?? {});
     cell.info = request.info ?? {};
+    this.described.delete(cell);
     cell.show(request.plane ? new Reformat(series, { name: request.plane }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
@@ -199,7 +207,11 @@ class GridViewer implements Viewer, CellHost {
     const read = await caseInfo(this.base, series.key.study, series.key.series);
     if (cell.series?.base !== series || this.disposed) return;
     const given = this.given.get(cell) ?? {};
-    cell.info = { ...read, ...given, patient: { ...read.patient, ...given.patient } };
+    // What was given holds; what was given as unknown does not hide what was read.
+    const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined)) as CaseInfo;
+    cell.info = { ...read, ...known, patient: { ...read.patient, ...given.patient } };
+    this.described.add(cell);
+    cell.applyAutomatic();
     cell.refresh();
   }
 
@@ -240,10 +252,34 @@ class GridViewer implements Viewer, CellHost {
     if (Number.isFinite(window.center) && Number.isFinite(window.width)) this.cell.setWindow({ ...window, function: windowFunction(window.function) });
   }
 
+  private presets(): Preset[] {
+    return presetsOf(this.facts(this.cell), this.cell.currentFrame(), this.own);
+  }
+
+  private facts(cell: Cell): SeriesFacts {
+    return { modality: cell.info.modality ?? null, description: cell.info.series_description ?? null };
+  }
+
   preset(id: string): void {
     const opened = this.cell.openedWindow();
-    const preset = presetsOf(this.cell.info.modality ?? null).find((one) => one.id === id);
-    if (opened && preset) this.cell.setWindow(preset.window(opened));
+    const preset = this.presets().find((one) => one.id === id);
+    if (opened && preset) this.cell.apply(preset.choice(opened));
+  }
+
+  setGamma(gamma: number): void {
+    if (Number.isFinite(gamma)) this.cell.setGamma(gamma);
+  }
+
+  setPresets(presets: OwnPreset[]): void {
+    this.own = presets;
+    this.cells.forEach((cell) => cell.applyAutomatic());
+    this.tellState();
+  }
+
+  automatic(cell: Cell): Choice | null {
+    const facts = this.facts(cell);
+    // A preset for a description that is still to come might stand before the one that fits without it.
+    return this.described.has(cell) || (facts.modality !== null && facts.description !== null) ? automaticChoice(facts, this.own) : null;
   }
 
   invert(): void {
@@ -373,11 +409,12 @@ class GridViewer implements Viewer, CellHost {
       scroll: (images) => this.cell.scrollBy(images),
       end: (last) => this.cell.scrollTo(last ? this.cell.count - 1 : 0),
       preset: (position) => {
-        const preset = presetsOf(this.cell.info.modality ?? null)[position];
+        const preset = this.presets()[position];
         if (preset) this.preset(preset.id);
       },
       reset: () => this.reset(),
       invert: () => this.invert(),
+      gamma: (step) => this.setGamma(nextGamma(this.cell.grey.gamma, step)),
       rotate: (degrees) => this.rotate(degrees),
       flip: (axis) => this.flip(axis),
       layout: () => this.setLayout(nextLayout(this.layoutName)),
@@ -447,7 +484,9 @@ class GridViewer implements Viewer, CellHost {
       count: cell.count,
       loaded: series?.loaded ?? 0,
       phase: series?.phase ?? 'empty',
-      window: cell.getWindow(),
+      window: cell.grey.lut ? null : cell.getWindow(),
+      lut: cell.grey.lut ? lutName(cell.grey.lut) : null,
+      gamma: cell.grey.gamma,
       inverted: cell.inverted,
       ...cell.view(),
       tool: this.tool,
@@ -461,7 +500,8 @@ class GridViewer implements Viewer, CellHost {
       slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
       point: this.spatial.place ? [...this.spatial.place.at] : null,
       warnings: cell.warnings(),
-      presets: presetsOf(modality).map(({ id, zh, en }) => ({ id, label: this.language === 'zh' ? zh : en })),
+      presets: this.presets().map(({ id, zh, en, own }) => ({ id, label: this.language === 'zh' ? zh : en, own: own ?? false })),
+      description: cell.info.series_description ?? null,
     };
   }
 
