@@ -49,7 +49,22 @@ def bundle_address() -> str:
     return STATIC + str(json.loads(listing.read_text(encoding="utf-8"))["js"])
 
 
-TOOLS = ["window", "scroll", "zoom", "pan", "probe", "length", "angle", "cobb", "ellipse", "rectangle", "polyline", "polygon", "ratio", "cardiothoracic"]
+TOOLS = [
+    "window",
+    "scroll",
+    "zoom",
+    "pan",
+    "probe",
+    "length",
+    "angle",
+    "cobb",
+    "ellipse",
+    "rectangle",
+    "polyline",
+    "polygon",
+    "ratio",
+    "cardiothoracic",
+]
 TOOLS += ["crosshair", "magnifier"]
 
 
