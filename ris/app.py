@@ -21,6 +21,7 @@ from ris.database import Database
 from ris.exams import api as exams
 from ris.feed import Sequencer
 from ris.knowledge import api as knowledge
+from ris.markings import api as markings
 from ris.migrate import upgrade
 from ris.orders import api as orders
 from ris.patients import api as patients
@@ -47,6 +48,7 @@ CONCEPTS = (
     exams.router,
     reports.router,
     pdf_api.router,
+    markings.router,
     templates.router,
     knowledge.router,
     audit.router,

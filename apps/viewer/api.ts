@@ -157,8 +157,10 @@ export interface Viewer {
   resize(): void;
   state(): ViewerState;
   measurements(): Measurement[];
-  /** Replaces all measurements; those of series not loaded yet wait for them. */
+  /** Replaces all measurements, one being drawn too, and forgets the steps to undo; those of series not loaded yet wait for them. */
   setMeasurements(list: Measurement[]): void;
+  /** Adds, replaces and removes single ones, as they come from elsewhere: what is being drawn stays, undo does not touch them. */
+  mergeMeasurements(changed: Measurement[], removed: string[]): void;
   removeMeasurement(id: string): void;
   /** Takes back, or does again, the last change of the measurements. */
   undo(): void;

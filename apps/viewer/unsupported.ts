@@ -62,6 +62,10 @@ export class UnsupportedViewer implements Viewer {
   setMeasurements(list: Measurement[]): void {
     this.list = list.filter(isMeasurement);
   }
+  mergeMeasurements(changed: Measurement[], removed: string[]): void {
+    const gone = new Set([...removed, ...changed.map((one) => one.id)]);
+    this.list = [...this.list.filter((one) => !gone.has(one.id)), ...changed.filter(isMeasurement)];
+  }
   valueAt(): null {
     return null;
   }

@@ -449,7 +449,12 @@ class GridViewer implements Viewer, CellHost {
   }
 
   setMeasurements(list: Measurement[]): void {
+    this.stopDrawing();
     this.drawn.set(list);
+  }
+
+  mergeMeasurements(changed: Measurement[], removed: string[]): void {
+    this.drawn.merge(changed, removed);
   }
 
   undo(): void {
