@@ -21,9 +21,11 @@ from ris.database import Database
 from ris.exams import api as exams
 from ris.feed import Sequencer
 from ris.knowledge import api as knowledge
+from ris.markings import api as markings
 from ris.migrate import upgrade
 from ris.orders import api as orders
 from ris.patients import api as patients
+from ris.preferences import api as preferences
 from ris.reference import page as reference
 from ris.reports import api as reports
 from ris.reports import pdf_api
@@ -39,12 +41,14 @@ API = f"{PREFIX}/api/v1"
 CONCEPTS = (
     live.router,
     access.router,
+    preferences.router,
     catalogue.router,
     patients.router,
     orders.router,
     exams.router,
     reports.router,
     pdf_api.router,
+    markings.router,
     templates.router,
     knowledge.router,
     audit.router,

@@ -17,6 +17,7 @@ from ris.access.scope import Caller
 from ris.access.sessions import caller_of_ticket
 from ris.exams.row import for_reader
 from ris.feed import FeedRow, last_number, row_as_data, rows_after
+from ris.markings.service import for_reader as marking_for_reader
 from ris.problems import Problem
 from ris.tickets import Ticket
 
@@ -24,6 +25,8 @@ router = APIRouter(tags=["feed"])
 BEAT = 15.0
 """Seconds between comments on a silent stream; the account is looked at again as often."""
 PAGE = 200
+STREAMED = ("exam.changed", "marking.changed")
+"""Kinds of feed rows that open desks are told."""
 
 
 async def _wait(parts: Parts, event: asyncio.Event, seconds: float) -> None:
@@ -64,9 +67,16 @@ async def feed(
     return {"rows": rows, "next": rows[-1]["seq"] if rows else since}
 
 
-def _message(row: FeedRow, username: str) -> bytes:
-    shown = {name: value for name, value in row.data.items() if name not in {"order_id", "origin", "state_times"}}
-    return b"id: %d\nevent: exam\ndata: %s\n\n" % (row.seq, orjson.dumps(for_reader(shown, username)))
+def _message(row: FeedRow, caller: Caller) -> bytes | None:
+    """Return what a caller is sent of a row in his scope, None when it is nothing for him: markings are for who reads there."""
+    if row.kind == "marking.changed":
+        if row.institution is None or not caller.may("marking.edit", row.institution):
+            return None
+        event, shown = b"marking", marking_for_reader(row.data, caller, row.institution)
+    else:
+        whole = {name: value for name, value in row.data.items() if name not in {"order_id", "origin", "state_times"}}
+        event, shown = b"exam", for_reader(whole, caller.username)
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (row.seq, event, orjson.dumps(shown))
 
 
 class _Stream:
@@ -86,10 +96,11 @@ class _Stream:
                 raise Problem("right.missing", operation="exam.view")
             last = last_number(session)
             since = last if self.position is None else self.position
-            rows = rows_after(session, self.caller.scope("exam.view"), since, PAGE, ("exam.changed",))
+            rows = rows_after(session, self.caller.scope("exam.view"), since, PAGE, STREAMED)
         more = len(rows) == PAGE
         self.position = rows[-1].seq if more else max(last, since, rows[-1].seq if rows else 0)
-        return [_message(row, self.caller.username) for row in rows], more
+        messages = [_message(row, self.caller) for row in rows]
+        return [message for message in messages if message is not None], more
 
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield what is sent, until the browser leaves, the service stops, or the caller's access has ended."""
@@ -122,7 +133,7 @@ async def worklist_stream(
     since: Annotated[int | None, Query(ge=0)] = None,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> StreamingResponse:
-    """Send worklist rows as they change; resumes behind `Last-Event-ID` or `since`."""
+    """Send worklist rows, and to who reads there markings, as they change; resumes behind `Last-Event-ID` or `since`."""
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
         since = int(last_event_id)
     stream = _Stream(ris, request.state.ticket, caller, since)

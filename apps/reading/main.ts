@@ -5,7 +5,7 @@
  * data-stage, data-priority, data-accession, data-studies], sort-<column>, filter-modality|institution|dates|from|to, chip-modality, clear-filters, worklist-sum,
  * worklist-loading|empty|error|retry, sound, preview, clinical, unscheduled-reason, technician-message.
  * Case: back-to-list, previous-case, next-case, case-name, series-strip, series[data-series], prior-<exam>, prior-report, viewer[data-shown, data-phase,
- * data-window], viewer-failed, tool-<name>, tool-undo|rotate-left|rotate-right|flip-horizontal|flip-vertical|invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.
+ * data-window], markings[data-status], marking[data-marking, data-kind, data-saved], marking-remove, markings-saved[data-save], markings-empty|failed|toggle, viewer-failed, tool-<name>, tool-undo|rotate-left|rotate-right|flip-horizontal|flip-vertical|invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.
  * Report: report, report-state, report-findings, report-impression, report-positive, report-negative, report-saved[data-save], report-templates,
  * report-knowledge, report-pdf, report-submit|review|return|sign|recall|addendum, report-blocked, report-read-only, report-return-reason, report-failed, report-trail,
  * template-search, template[data-template], template-insert, template-replace, template-all, template-save, template-name, reason-dialog, return-reason,
@@ -15,33 +15,26 @@
 import { computed, createApp, ref, shallowRef, watch } from 'vue'
 
 import { defineDesk, RIS, session, type DeskContext, type Live, type LiveState, type Me } from '../desk/shell'
-import { memoryDrafts, openDrafts, type DraftStore } from './draftStore'
+import type { KeptMarkings } from './case/useMarkings'
+import { openDrafts } from './draftStore'
+import { laterStore, openStore } from './keptStore'
 import { kernelQuestions } from './kernelQuestions'
 import ReadingDesk from './ReadingDesk.vue'
-import { Records, type Row } from './records'
+import { Records, type Marking, type Row } from './records'
 import { watchReachable } from './reachable'
 import { SERVICES, type Services } from './services'
-
-/** A store that can be used at once; what is kept before the database is open follows it there. */
-function drafts(): DraftStore {
-  const opened = openDrafts().catch(() => memoryDrafts())
-  return {
-    durable: true,
-    put: async (draft) => (await opened).put(draft),
-    get: async (key) => (await opened).get(key),
-    remove: async (key) => (await opened).remove(key),
-  }
-}
 
 function services(context: DeskContext): Services {
   const me = shallowRef<Me | null>(null)
   context.me.then((found) => void (me.value = found), () => undefined)
   const stream = ref<LiveState>('connecting')
+  const onMarkings = new Set<(marking: Marking) => void>()
   const ris = watchReachable(context.api, '/services/ris/', async (signal) => (await fetch('/services/ris/healthz', { cache: 'no-store', signal })).ok)
   return {
     records: new Records(ris.api),
     api: ris.api,
-    drafts: drafts(),
+    drafts: laterStore(openDrafts()),
+    keptMarkings: laterStore(openStore<KeptMarkings>('reading-desk-markings', 'markings')),
     me,
     lang: context.lang,
     // A kernel that has ended is no reason to wait: records and images do not need it. A cut link to it is: it is the same network.
@@ -57,7 +50,16 @@ function services(context: DeskContext): Services {
       )
     },
     follow(onRow, since) {
-      const begin = (): Live => context.live<Row>(`${RIS}/worklist/stream`, { event: 'exam', since: since(), onRow, onState: (state) => void (stream.value = state) })
+      const begin = (): Live =>
+        context.live<Row | Marking>(`${RIS}/worklist/stream`, {
+          event: ['exam', 'marking'],
+          since: since(),
+          onRow: (row, _, event) => {
+            if (event === 'exam') onRow(row as Row)
+            else onMarkings.forEach((tell) => tell(row as Marking))
+          },
+          onState: (state) => void (stream.value = state),
+        })
       let feed = begin()
       // A stream that was open while ris died may hang for long: a new one is certain.
       const unwatch = watch(ris.away, (away) => {
@@ -69,6 +71,10 @@ function services(context: DeskContext): Services {
         unwatch()
         feed.close()
       }
+    },
+    followMarkings(onMarking) {
+      onMarkings.add(onMarking)
+      return () => void onMarkings.delete(onMarking)
     },
     viewerUrl: context.page.modules['viewer'],
   }

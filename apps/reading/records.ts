@@ -5,6 +5,7 @@
 
 import type { Age } from '../desk/age'
 import { type Api, IMAGES, type Problem, RIS } from '../desk/shell'
+import type { Measurement } from '../viewer/api'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
 export type Priority = 'stat' | 'urgent' | 'routine'
@@ -95,6 +96,21 @@ export interface Template {
   public: boolean
 }
 
+/** A measurement on an image as the record keeps it. */
+export interface Marking {
+  id: string
+  version: number
+  measurement: Measurement
+  author: Person
+  changed_by: Person
+  created_at: string
+  updated_at: string
+  /** It is out of view, and can be brought back. */
+  removed: boolean
+  /** Whether the signed-in person may change or remove it. */
+  changeable: boolean
+}
+
 export interface WorklistQuery {
   view: View
   q?: string
@@ -160,6 +176,20 @@ export class Records {
 
   async versions(id: number): Promise<ReportVersion[]> {
     return listOf(await this.api.get<Listed<ReportVersion>>(`${RIS}/reports/${id}/versions`))
+  }
+
+  /** Removed ones too: who brings one back must know its version. */
+  async markings(examId: number): Promise<Marking[]> {
+    return listOf(await this.api.get<Listed<Marking>>(`${RIS}/exams/${examId}/markings`, { query: { removed: true } }))
+  }
+
+  /** One try only: their saving has its own rhythm of trying again. */
+  putMarking(examId: number, id: string, version: number | null, measurement: Measurement): Promise<Marking> {
+    return this.api.put(`${RIS}/exams/${examId}/markings/${encodeURIComponent(id)}`, { version, measurement }, { retry: false, timeout: 8000 })
+  }
+
+  removeMarking(examId: number, id: string, version: number | null): Promise<Marking> {
+    return this.api.delete(`${RIS}/exams/${examId}/markings/${encodeURIComponent(id)}`, { query: { version }, retry: false, timeout: 8000 })
   }
 
   async templates(filter: { modality?: string; body_part?: string; q?: string }): Promise<Template[]> {

@@ -3,7 +3,9 @@ import { inject, type InjectionKey, type Ref } from 'vue'
 
 import type { Api, Me } from '../desk/shell'
 import type { DraftStore } from './draftStore'
-import type { Records, Row } from './records'
+import type { KeptMarkings } from './case/useMarkings'
+import type { KeptStore } from './keptStore'
+import type { Marking, Records, Row } from './records'
 import { say, type Lang, type Word } from './words'
 
 /** One question to the kernel; rejected when it is not there or does not answer within `limit` ms. */
@@ -14,6 +16,7 @@ export interface Services {
   /** For parts of other desks that are shown here; its failures are noticed as those of `records`. */
   api: Api
   drafts: DraftStore
+  keptMarkings: KeptStore<KeptMarkings>
   /** Null until ris has said who this is; no right is assumed meanwhile. */
   me: Ref<Me | null>
   lang: Ref<Lang>
@@ -24,6 +27,8 @@ export interface Services {
   tell(trait: 'exam' | 'view', value: Record<string, unknown> | null): void
   /** Live worklist rows after `since`; the function ends the subscription. */
   follow(onRow: (row: Row) => void, since: () => number): () => void
+  /** Live markings, by the same stream; the function ends it. */
+  followMarkings(onMarking: (marking: Marking) => void): () => void
   /** Address of the viewer's bundle, loaded once after the worklist is painted. */
   viewerUrl: string | undefined
 }

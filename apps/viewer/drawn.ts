@@ -17,12 +17,16 @@ export interface Around {
   /** Series on the screen. */
   shown(): ImageSource[];
   render(): void;
+  /** Whether the hand is on a measurement: half a drawing is no step. */
+  busy(): boolean;
   /** The list changed; at most once a frame. */
   changed(list: Measurement[]): void;
 }
 
 export class Drawn {
   private pending: Measurement[] = [];
+  /** What each annotation said last. */
+  private readonly last = new Map<string, Measurement>();
   private readonly history = new History();
   private resting = 0;
   private frame = 0;
@@ -32,9 +36,23 @@ export class Drawn {
   }
 
   list(): Measurement[] {
-    const drawn = annotationsOf(this.around.id)
-      .map((one) => fromAnnotation(one))
-      .filter((one) => one !== null);
+    const drawn: Measurement[] = [];
+    let waiting = false;
+    for (const one of annotationsOf(this.around.id)) {
+      const id = one.annotationUID ?? '';
+      const data = fromAnnotation(one);
+      const before = this.last.get(id);
+      // Its series was dropped for others, or came back with its images in other places: it waits for its own image.
+      if (before && !before.plane && (!data || data.sop_uid !== before.sop_uid || data.frame !== before.frame)) {
+        this.pending.push(before);
+        removeAnnotation(id);
+        waiting = true;
+      } else if (data) {
+        this.last.set(id, data);
+        drawn.push(data);
+      }
+    }
+    if (waiting) this.place();
     // One order, whether an image is on the screen or not: a list that only changed its order is no step to undo.
     return [...drawn, ...this.pending].sort((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id));
   }
@@ -44,6 +62,18 @@ export class Drawn {
     this.put(list);
     window.clearTimeout(this.resting);
     this.history.reset(this.list());
+  }
+
+  /** What others made, changed and removed; a drawing under way stays, and so do the steps made here. */
+  merge(changed: readonly Measurement[], removed: readonly string[]): void {
+    const list = changed.filter(isMeasurement).map((one) => structuredClone(one));
+    const gone = new Set([...removed, ...changed.map((one) => one.id)]);
+    for (const id of gone) this.erase(id);
+    this.pending.push(...list);
+    this.place();
+    this.history.amend(list, gone);
+    this.around.render();
+    this.tell();
   }
 
   undo(): void {
@@ -59,10 +89,20 @@ export class Drawn {
   }
 
   remove(id: string): void {
-    this.pending = this.pending.filter((one) => one.id !== id);
-    removeAnnotation(id);
+    this.erase(id);
     this.around.render();
     this.tell();
+  }
+
+  private erase(id: string): void {
+    this.pending = this.pending.filter((one) => one.id !== id);
+    this.last.delete(id);
+    removeAnnotation(id);
+  }
+
+  /** What waits for an image of a series on the screen is drawn. */
+  private place(): void {
+    for (const series of this.around.shown()) if (series.header) this.known(series);
   }
 
   /** The highlighted measurement of an image, else its newest one. */
@@ -80,6 +120,7 @@ export class Drawn {
       const found = placeOn(one, frames);
       if (!found) return true;
       const { frame, points } = found;
+      this.last.set(one.id, one);
       addToImage(one, imageIdOf(this.around.id, series, frame.index), frame, points, frame.frame_of_reference || series.key.series);
       return false;
     });
@@ -117,7 +158,8 @@ export class Drawn {
   private put(list: Measurement[]): void {
     for (const one of annotationsOf(this.around.id)) if (one.annotationUID) removeAnnotation(one.annotationUID);
     this.pending = list.filter(isMeasurement).map((one) => structuredClone(one));
-    for (const series of this.around.shown()) if (series.header) this.known(series);
+    this.last.clear();
+    this.place();
     this.tell();
   }
 
@@ -136,8 +178,12 @@ export class Drawn {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       this.around.changed(this.list());
-      window.clearTimeout(this.resting);
-      this.resting = window.setTimeout(() => this.note(), REST);
+      this.rest();
     });
+  }
+
+  private rest(): void {
+    window.clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => (this.around.busy() ? this.rest() : this.note()), REST);
   }
 }

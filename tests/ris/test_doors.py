@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from ris.access.guard import Needs, Public, doors_of, refuse_undeclared
 from ris.app import API
 from tests.ris.conftest import House, Person, arrival, book
+from tests.ris.test_markings import length_on
 from tests.ris.test_reports import TEXT, act, written
 
 PUBLIC = {"/services/ris/healthz", "/services/ris/openapi.json", "/services/ris/docs", "/services/ris/docs/{name}"}
@@ -106,7 +107,7 @@ def test_hospital_a_finds_nothing_of_hospital_b(house: House, role: str) -> None
     reads = [
         "/worklist", f"/worklist?q={SECRET_NAME}", "/worklist?q=ouyang", "/worklist?institution=HB", f"/worklist?q={there['accession']}",
         "/patients", f"/patients?q={SECRET_NAME}", f"/patients/{there['patient']}", "/orders", "/orders?institution=HB", f"/orders?patient={there['patient']}",
-        f"/orders/{there['order']['id']}", f"/exams/{there['exam']}", "/repair", f"/reports/{report}", f"/reports/{report}/pdf", f"/reports/{report}/versions",
+        f"/orders/{there['order']['id']}", f"/exams/{there['exam']}", f"/exams/{there['exam']}/markings", "/repair", f"/reports/{report}", f"/reports/{report}/pdf", f"/reports/{report}/versions",
         "/institutions", "/departments", "/accounts", "/audit", "/audit?institution=HB", "/templates", "/knowledge", "/me",
     ]  # fmt: skip
     writes: list[tuple[str, str, dict[str, Any]]] = [
@@ -120,6 +121,8 @@ def test_hospital_a_finds_nothing_of_hospital_b(house: House, role: str) -> None
         ("POST", "/reports", {"exam_ids": [there["exam"]]}),
         ("PUT", f"/reports/{report}/draft", {"version": 1, **TEXT}),
         ("POST", f"/reports/{report}/transitions", {"action": "recall", "version": there["report"]["version"], "reason": "x"}),
+        ("PUT", f"/exams/{there['exam']}/markings/marking-of-a", {"measurement": length_on(there["study"])}),
+        ("DELETE", f"/exams/{there['exam']}/markings/marking-of-b", {}),
         ("POST", "/departments", {"institution": "HB", "code": "X", "name": "x"}),
         ("PUT", "/accounts/clinician.hb", {"disabled": True}),
     ]
@@ -176,7 +179,7 @@ def test_reading_functions_take_the_scope() -> None:
     import inspect
 
     checked = 0
-    for concept in ("catalogue", "patients", "orders", "exams", "reports", "templates", "knowledge", "audit"):
+    for concept in ("catalogue", "patients", "orders", "exams", "reports", "templates", "knowledge", "markings", "audit"):
         modules = [f"ris.{concept}.service"] + (["ris.exams.worklist", "ris.exams.linking"] if concept == "exams" else [])
         for module in map(importlib.import_module, modules + (["ris.reports.reading"] if concept == "reports" else [])):
             for name, function in inspect.getmembers(module, inspect.isfunction):

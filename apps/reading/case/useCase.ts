@@ -19,7 +19,8 @@ export interface OpenCase {
   open(row: Row): void
   update(row: Row): void
   close(): void
-  choose(studyUid: string, seriesUid: string): void
+  /** `index`: the image to open at, 0-based; the middle one when not given. */
+  choose(studyUid: string, seriesUid: string, index?: number): void
   unfold(prior: Row): void
   series(studyUid: string): SeriesSummary[]
   step(by: 1 | -1): void
@@ -27,7 +28,7 @@ export interface OpenCase {
 
 export interface CaseParts {
   cache: CaseCache
-  show(shown: Shown): void
+  show(shown: Shown, index?: number): void
   clear(): void
   /** Whether the active view shows it: the same series may be wanted in another view. */
   visible?(shown: Shown): boolean
@@ -43,11 +44,11 @@ export function useCase(parts: CaseParts): OpenCase {
 
   const studies = computed(() => (row.value?.study_uids ?? []).map((uid) => ({ study_uid: uid, summary: null, problem: null, ...summaries.get(uid) })))
 
-  function choose(studyUid: string, seriesUid: string): void {
+  function choose(studyUid: string, seriesUid: string, index?: number): void {
     const wanted = { studyUid, seriesUid }
     if (shown.value?.studyUid === studyUid && shown.value.seriesUid === seriesUid && (parts.visible?.(wanted) ?? true)) return
     shown.value = wanted
-    parts.show(wanted)
+    parts.show(wanted, index)
   }
 
   function showFirst(studyUid: string, series: readonly SeriesAhead[]): void {
