@@ -159,6 +159,7 @@ const WORDS = {
   tool_polygon: ['多边形', 'Polygon'],
   tool_ratio: ['长度比', 'Ratio of lengths'],
   tool_cardiothoracic: ['心胸比', 'Cardiothoracic ratio'],
+  tool_turn: ['旋转与翻转', 'Rotate and flip'],
   tool_measures: ['测量', 'Measure'],
   tool_magnifier: ['放大镜', 'Magnifier'],
   tool_link: ['联动', 'Link views'],
