@@ -7,7 +7,7 @@ from pathlib import Path
 from dicom_node.index import schema
 from dicom_node.index.database import Database
 from dicom_node.index.pinyin import pinyin
-from dicom_node.index.process import index_file
+from dicom_node.index.places import index_file
 from dicom_node.index.register import Register
 from dicom_node.settings import Settings
 from dicom_node.storage.copies import Copies

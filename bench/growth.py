@@ -14,7 +14,7 @@ from bench.pair import CALLING, bench_folder, node
 from bench.phantom_load import send, series
 from bench.result import Result
 from dicom_node.index.database import Database
-from dicom_node.index.process import index_file
+from dicom_node.index.places import index_file
 from dicom_node.index.register import NAME
 from dicom_node.query.keys import up_to
 from dicom_node.query.registered import Registered

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from dicom_node import logs
@@ -32,19 +35,23 @@ def _settings(words: list[str], about: str) -> Settings:
 
 def _node(words: list[str]) -> int:
     from dicom_node.receive.devices import check_devices
-    from dicom_node.receive.tls import client_context, server_context
     from dicom_node.supervisor import AlreadyRunningError, Supervisor
-    from dicom_node.web.tickets import make_pair
 
     settings = _settings(words, __doc__ or "")
-    server_context(settings)
     authority = settings.tls_ca is not None
-    if authority:
-        client_context(settings)
+    # imported only where they are needed: the parent stays small, and its children start a second earlier
+    if settings.dicom_tls_port or authority:
+        from dicom_node.receive.tls import client_context, server_context
+
+        server_context(settings)
+        if authority:
+            client_context(settings)
     check_devices(settings.devices_file, mutual_tls=bool(settings.dicom_tls_port) and authority, authority=authority)
     logs.configure("node")
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.ticket_key is None and not settings.public_key_file.exists():
+        from dicom_node.web.tickets import make_pair
+
         make_pair(settings.private_key_file, settings.public_key_file)
     try:
         return Supervisor(settings).run()
@@ -53,9 +60,21 @@ def _node(words: list[str]) -> int:
         return 3
 
 
+@contextlib.contextmanager
+def _importing() -> Iterator[None]:
+    """What is imported here stays for good: looking through it for garbage, again and again, is a quarter of a child's start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _receive(words: list[str]) -> int:
-    from dicom_node.receive.server import Receiver
-    from dicom_node.supervisor import RUN_FOLDER
+    with _importing():
+        from dicom_node.receive.server import Receiver
+        from dicom_node.supervisor import RUN_FOLDER
 
     settings = _settings(words, "the receive process (started by the node)")
     logs.configure("node.receive")
@@ -64,8 +83,9 @@ def _receive(words: list[str]) -> int:
 
 
 def _index(words: list[str]) -> int:
-    from dicom_node.index.process import run
-    from dicom_node.supervisor import RUN_FOLDER
+    with _importing():
+        from dicom_node.index.process import run
+        from dicom_node.supervisor import RUN_FOLDER
 
     settings = _settings(words, "the index process (started by the node)")
     logs.configure("node.index")
@@ -74,7 +94,7 @@ def _index(words: list[str]) -> int:
 
 
 def _reindex(words: list[str]) -> int:
-    from dicom_node.index.process import index_file, journal_file
+    from dicom_node.index.places import index_file, journal_file
     from dicom_node.index.writer import rebuild
     from dicom_node.storage.parts import Storage
     from dicom_node.supervisor import AlreadyRunningError, lock

@@ -205,7 +205,7 @@ def _proxy(plan: Plan) -> Process:
 
 def _hub(plan: Plan) -> Process:
     settings = plan.settings
-    command = _python("jupyterhub", "-f", str(ROOT / "hub_config" / "jupyterhub_config.py"))
+    command = _python("hub_config.hub", "-f", str(ROOT / "hub_config" / "jupyterhub_config.py"))
     environment = common_environment(settings) | {
         "FRONT_HUB_PORT": str(plan.ports["hub"]),
         "FRONT_PROXY_API": f"http://127.0.0.1:{plan.ports['proxy-api']}",

@@ -25,6 +25,7 @@ from ris.markings import api as markings
 from ris.migrate import upgrade
 from ris.orders import api as orders
 from ris.patients import api as patients
+from ris.preferences import api as preferences
 from ris.reference import page as reference
 from ris.reports import api as reports
 from ris.reports import pdf_api
@@ -40,6 +41,7 @@ API = f"{PREFIX}/api/v1"
 CONCEPTS = (
     live.router,
     access.router,
+    preferences.router,
     catalogue.router,
     patients.router,
     orders.router,

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from itertools import islice, product
 from typing import Any
 
-from pypinyin import Style, lazy_pinyin, pinyin
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -55,6 +54,8 @@ def pinyin_of(name: str) -> tuple[str, str]:
     if not _CJK.search(joined):
         words = [word for word in re.split(r"[\s^=,]+", unicodedata.normalize("NFKC", name).casefold()) if word]
         return " ".join(words), "".join(word[0] for word in words)
+    from pypinyin import Style, lazy_pinyin  # half a second and 50 MB of dictionaries: from the first Chinese name on
+
     head: list[str] = []
     if joined[:2] in COMPOUND_SURNAMES:
         head, joined = list(COMPOUND_SURNAMES[joined[:2]]), joined[2:]
@@ -71,6 +72,8 @@ def readings_of(name: str) -> list[str]:
     joined = re.sub(r"[\s^=]+", "", unicodedata.normalize("NFKC", name))
     syllables = first.split(" ")
     if _CJK.search(joined) and len(syllables) == len(joined):
+        from pypinyin import Style, pinyin
+
         surname = 2 if joined[:2] in COMPOUND_SURNAMES else 1
         others = pinyin(joined[surname:], style=Style.NORMAL, heteronym=True, errors=_each)
         for choice in islice(product(*(dict.fromkeys(one) for one in others)), MOST_READINGS):

@@ -12,10 +12,11 @@ from ris.knowledge import model as knowledge
 from ris.markings import model as markings
 from ris.orders import model as orders
 from ris.patients import model as patients
+from ris.preferences import model as preferences
 from ris.reports import model as reports
 from ris.templates import model as templates
 
-MODELS = (access, audit, catalogue, exams, feed, idempotency, knowledge, markings, orders, patients, reports, templates)
+MODELS = (access, audit, catalogue, exams, feed, idempotency, knowledge, markings, orders, patients, preferences, reports, templates)
 METADATA = Base.metadata
 
 for _table in METADATA.tables.values():

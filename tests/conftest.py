@@ -7,6 +7,7 @@ import inspect
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,28 @@ def corpus() -> Path:
     if not (folder / "index.csv").is_file():
         pytest.skip(f"no corpus of real images at {folder}: set HUB_CORPUS to its folder to run this test")
     return folder
+
+
+FRONT_END_SOURCES = {".ts", ".vue", ".css", ".mjs", ".json", ".js", ".svg", ".html"}
+
+
+@pytest.fixture(scope="session")
+def front_end(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole front end, built: `$HUB_DIST`, else `apps/dist` when it is newer than all of its sources, else made once for the run."""
+    if given := os.environ.get("HUB_DIST"):
+        return Path(given)
+    apps = ROOT / "apps"
+    sources = [ROOT / "package.json", ROOT / "package-lock.json"]
+    sources += [one for one in apps.rglob("*") if one.suffix in FRONT_END_SOURCES and not {"dist", "node_modules"} & set(one.parts)]
+    made = apps / "dist" / "manifest.json"
+    if made.is_file() and made.stat().st_mtime > max(one.stat().st_mtime for one in sources):
+        return made.parent
+    dist = tmp_path_factory.mktemp("dist")
+    environment = os.environ | {"HUB_DIST": str(dist), "VIEWER_DIST": str(dist)}
+    vite = str(ROOT / "node_modules" / "vite" / "bin" / "vite.js")
+    for command in ([vite, "build", "--config", "apps/vite.config.ts"], ["apps/viewer/build.mjs"], ["apps/desk/compress.mjs"]):
+        subprocess.run(["node", *command], cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True)
+    return dist
 
 
 # A software graphics card for WebGL 2, and no way to any other machine.

@@ -17,6 +17,8 @@ import psutil
 
 from tests.conftest import ROOT, take_free_port
 
+AS_FROM_A_TERMINAL = ("env", "--default-signal=HUP,INT")
+"""Before a command: a test run that was itself started by nohup or in the background hands on that it ignores them."""
 PROGRAMS = ("ris", "zygote", "node", "proxy", "hub", "pages", "mart", "followers")
 HEALTH = (
     "/hub/health",
@@ -67,7 +69,7 @@ class RunningHub:
         self.settings = settings | {"HUB_PORT": str(self.port), "DICOM_PORT": str(self.dicom_port), "DATA_DIR": str(data_dir)}
         self._file = self.output.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hub_config", "run"],
+            [*AS_FROM_A_TERMINAL, sys.executable, "-m", "hub_config", "run"],
             cwd=ROOT,
             env=outside_environment() | self.settings,
             stdin=stdin,

@@ -4,15 +4,21 @@
  */
 import type { CaseInfo, CornerLayout } from './corners';
 import type { ToolName } from './engine';
+import type { CineSetting } from './cine';
+import type { FilterSetting } from './filter';
 import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
 import type { LayoutName } from './layout';
+import type { OwnPreset } from './presets';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
 
 export type { CaseInfo, CornerLayout } from './corners';
 export type { Measurement } from './measurements';
+export type { CineSetting } from './cine';
+export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
+export type { OwnPreset } from './presets';
 export type { PlaneName } from './volume/planes';
 export type { Slab } from './volume/reformat';
 
@@ -69,7 +75,12 @@ export interface ViewerState {
   count: number;
   loaded: number;
   phase: 'empty' | 'waiting' | 'loading' | 'complete' | 'failed' | 'unsupported';
+  /** Null before the first image, and while a VOI LUT is drawn. */
   window: Required<WindowSetting> | null;
+  /** Name of the VOI LUT that is drawn. */
+  lut: string | null;
+  /** 1: none. */
+  gamma: number;
   inverted: boolean;
   zoom: number;
   pan: [number, number];
@@ -79,6 +90,11 @@ export interface ViewerState {
   tool: ToolName;
   layout: LayoutName;
   active: number;
+  filter: FilterSetting | null;
+  /** What is being played; null when nothing is. */
+  cine: CineSetting | null;
+  /** Whether the views go together. */
+  linked: boolean;
   /** Whether the grid shows planes of one series. */
   mpr: boolean;
   /** Which computed plane the active cell shows; null for received images. */
@@ -87,7 +103,10 @@ export interface ViewerState {
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
-  presets: { id: string; label: string }[];
+  /** In the order of the number keys 1…9; `own`: the reader's own. */
+  presets: { id: string; label: string; own: boolean }[];
+  /** Description of the active cell's series, when it is known. */
+  description: string | null;
 }
 
 export interface ViewerEvents {
@@ -108,12 +127,22 @@ export interface Viewer {
   setTool(tool: ToolName): void;
   setWindow(window: WindowSetting): void;
   preset(id: string): void;
+  /** grey' = grey^(1/gamma), 0.2…5, after window or VOI LUT and before inversion; holds until reset. */
+  setGamma(gamma: number): void;
+  /** The reader's own presets; those that are automatic apply to matching series opened without a window, and to untouched ones on the screen. */
+  setPresets(presets: OwnPreset[]): void;
   invert(): void;
   /** Turns the picture clockwise. */
   rotate(degrees: number): void;
   /** Mirrors left and right, or top and bottom, of the screen. */
   flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
+  /** Plays the active cell's series; null stops. */
+  play(setting: CineSetting | null): void;
+  /** Whether scrolling, zoom, pan and window of the active view move the others too. */
+  setLinked(on: boolean): void;
+  /** Draws the active cell's series filtered; null as received. Values and measurements stay those received. */
+  setFilter(filter: FilterSetting | null): void;
   /** Three planes of the active series beside its images, or back; toggles without a value. */
   mpr(on?: boolean): void;
   /** Thickness and projection of the active cell's plane; null for one plane. */

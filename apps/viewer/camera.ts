@@ -68,6 +68,13 @@ export class Camera {
     this.viewport.setViewPresentation({ rotation: 0 });
   }
 
+  moveBy(factor: number, [dx, dy]: readonly [number, number]): void {
+    const [x, y] = this.viewport.getPan();
+    this.viewport.setZoom(Math.min(50, Math.max(0.05, this.viewport.getZoom() * factor)));
+    this.viewport.setPan([x * factor + dx, y * factor + dy]);
+    this.viewport.render();
+  }
+
   zoomBy(factor: number): void {
     this.viewport.setZoom(Math.min(50, Math.max(0.05, this.viewport.getZoom() * factor)));
     this.viewport.render();

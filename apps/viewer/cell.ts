@@ -3,21 +3,23 @@ import { Enums, type Types } from '@cornerstonejs/core';
 import { Camera, type View } from './camera';
 import type { CellHost, CellRequest } from './cellhost';
 import type { CaseInfo } from './corners';
-import type { ImageProperty } from './curve';
 import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
-import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
-import { placeText, type Vector } from './orientation';
-import { addSource, imageIdOf } from './loader';
-import { valueUnit } from './measure/length';
+import { offPlane, toIndex, toWorld } from './geometry';
+import type { Vector } from './orientation';
+import { addSource, forgetImages, imageIdOf } from './loader';
 import { failureNotice } from './notices';
 import type { Line } from './lines';
+import type { Lens } from './magnifier';
 import { Overlay } from './overlay';
 import type { FramePixels } from './pixels';
+import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
 import type { ImageSource, SourceEvent } from './source';
 import { setCell, type ToolCell } from './tools/cells';
+import type { Choice } from './presets';
+import type { ImageActor } from './transfer';
 import type { Window } from './window';
 import { say, warningText } from './words';
 
@@ -35,12 +37,13 @@ export class Cell implements ToolCell {
   private shownAt = -1;
   private wanted = 0;
   private readonly display = new Display();
-  private hover = '';
-  private place = '';
+  private readonly pointer: Pointer;
   private turn = 0;
   private writing = 0;
   private stop: (() => void) | null = null;
   private request: CellRequest = {};
+  /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
+  private expecting = false;
 
   constructor(
     private readonly host: CellHost,
@@ -54,11 +57,7 @@ export class Cell implements ToolCell {
     setCell(this.stage, this);
     this.stage.addEventListener(Enums.Events.STACK_NEW_IMAGE, this.newImage);
     this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
-    this.stage.addEventListener('pointermove', this.pointerMoved);
-    this.stage.addEventListener('pointerdown', this.pointerPressed);
-    this.stage.addEventListener('pointerleave', this.pointerLeft);
-    this.stage.addEventListener('contextmenu', (event) => event.preventDefault());
-    this.root.addEventListener('wheel', this.wheel, { passive: false });
+    this.pointer = new Pointer(this, host);
     this.empty();
   }
 
@@ -68,6 +67,11 @@ export class Cell implements ToolCell {
 
   get count(): number {
     return this.positions.length;
+  }
+
+  /** The position asked for last; `index` follows when its image is on the screen. */
+  get goal(): number {
+    return this.wanted;
   }
 
   get index(): number {
@@ -110,6 +114,7 @@ export class Cell implements ToolCell {
     this.leave();
     this.series = series;
     this.request = request;
+    this.expecting = true;
     this.stop = series.listen((event) => this.seriesTold(series, event));
     this.overlay.setWaiting(say('loading', this.host.language));
     const turn = this.turn;
@@ -152,8 +157,23 @@ export class Cell implements ToolCell {
   private register(source: ImageSource): string[] {
     return this.positions.map((index) => {
       const imageId = imageIdOf(this.host.id, source, index);
-      addSource(imageId, source, index, { modality: () => this.info.modality ?? null, language: () => this.host.language });
+      addSource(imageId, source, index, { modality: () => this.info.modality ?? null, language: () => this.host.language, filter: () => this.host.filterOf(source) });
       return imageId;
+    });
+  }
+
+  /** Draws its images anew from their pixels: what is computed before drawing has changed. */
+  reload(): void {
+    const { viewport, series } = this;
+    if (!viewport || !series || this.shownAt < 0) return;
+    const { turn } = this;
+    const view = viewport.getViewPresentation();
+    const imageIds = this.register(series);
+    forgetImages(imageIds);
+    void viewport.setStack(imageIds, this.wanted).then(() => {
+      if (turn !== this.turn) return;
+      viewport.setViewPresentation(view);
+      this.redraw();
     });
   }
 
@@ -168,7 +188,7 @@ export class Cell implements ToolCell {
     this.shownAt = -1;
     this.wanted = 0;
     this.display.clear();
-    this.hover = this.place = '';
+    this.pointer.clear();
     this.stage.classList.add('px-hidden');
     this.overlay.clear();
   }
@@ -198,6 +218,7 @@ export class Cell implements ToolCell {
     const frame = series.frame(this.positions[first.position] as number);
     if (this.tooLarge(frame.columns, frame.rows)) return;
     this.display.open(frame, first.pixels, this.request.window ?? null);
+    this.applyAutomatic();
     await viewport.setStack(imageIds, first.position);
     if (turn !== this.turn) return;
     viewport.resetCamera();
@@ -317,6 +338,12 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
+  /** Whether the image of a position is here. */
+  ready(position: number): boolean {
+    const index = this.positions[position];
+    return index !== undefined && this.series !== null && (this.series.variant !== '' ? this.series.phase === 'complete' : this.series.pixels(index) !== null || this.series.broken(index));
+  }
+
   scrollBy(images: number): void {
     if (this.count > 0) this.scrollTo(this.wanted + images);
   }
@@ -333,9 +360,9 @@ export class Cell implements ToolCell {
   };
 
   private drawCurve(): void {
-    const actor = this.viewport?.getDefaultActor()?.actor as { getProperty(): ImageProperty } | undefined;
+    const actor = this.viewport?.getDefaultActor()?.actor as ImageActor | undefined;
     const frame = this.currentFrame();
-    if (actor && frame) this.display.draw(actor.getProperty(), frame);
+    if (actor && frame) this.display.draw(actor, frame, start().largest);
   }
 
   /** Cornerstone's name of the image on the screen. */
@@ -362,9 +389,39 @@ export class Cell implements ToolCell {
     return this.display.inverted;
   }
 
+  get grey(): Readonly<Display> {
+    return this.display;
+  }
+
+  /** The reader's own preset for such a series, once, unless the greys are somebody's choice already. */
+  applyAutomatic(): void {
+    if (!this.expecting || !this.display.window || !this.display.untouched) return;
+    const choice = this.host.automatic(this);
+    if (choice) this.apply(choice);
+  }
+
+  apply(choice: Choice): void {
+    this.expecting = false;
+    this.display.apply(choice, this.currentFrame(), this.currentPixels());
+    if (this.shownAt < 0) return;
+    this.redraw();
+    this.host.windowed(this);
+  }
+
+  /** Holds for every image and every window of the series until reset. */
+  setGamma(gamma: number): void {
+    this.apply({ gamma });
+  }
+
   /** Window of the reader: holds for every image of the series until reset. */
   setWindow(window: Window): void {
-    this.display.set(window);
+    this.apply({ window });
+  }
+
+  /** The greys of a linked view. */
+  takeGrey(grey: Readonly<Display>): void {
+    this.expecting = false;
+    this.display.follow(grey, this.currentFrame());
     this.redraw();
   }
 
@@ -377,8 +434,10 @@ export class Cell implements ToolCell {
   }
 
   dragWindow(dx: number, dy: number): void {
+    this.expecting = false;
     this.display.drag(dx, dy, this.currentFrame()?.samples === 1);
     this.redraw();
+    this.host.windowed(this);
   }
 
   invert(): void {
@@ -398,9 +457,10 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
-  /** Window, zoom, pan, rotation, mirroring and inversion as at the opening; measurements stay. */
+  /** Window as the request or the header says, no gamma, no inversion; zoom, pan, rotation and mirroring as at the opening. Measurements stay. */
   reset(): void {
     if (!this.viewport || this.shownAt < 0) return;
+    this.expecting = false;
     this.display.reset(this.currentFrame(), this.currentPixels());
     this.camera?.straighten();
     this.viewport.resetCamera();
@@ -423,38 +483,14 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
-  private readonly cameraMoved = (): void => this.refresh();
-
-  private readonly pointerMoved = (event: PointerEvent): void => {
-    if (!this.viewport || this.shownAt < 0) return;
-    const canvas = this.canvasPoint(event);
-    this.pointAt(canvas);
-    if (event.buttons === 1) this.host.aim(this, 'drag', canvas);
-  };
-
-  /** Not by way of Cornerstone, which holds a click back until it cannot become a double click. */
-  private readonly pointerPressed = (event: PointerEvent): void => {
-    if (event.button === 0 && this.shownAt >= 0) this.host.aim(this, 'down', this.canvasPoint(event));
-  };
-
-  private canvasPoint(event: PointerEvent): [number, number] {
-    const box = this.stage.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
-  private readonly pointerLeft = (): void => {
-    this.hover = this.place = '';
+  private readonly cameraMoved = (): void => {
     this.refresh();
+    this.host.viewed(this);
   };
 
-  private pointAt(canvas: [number, number]): void {
-    const frame = this.currentFrame();
-    if (!frame || !this.viewport || !this.series) return;
-    const place = toIndex(frame, this.viewport.canvasToWorld(canvas));
-    const probe = this.valueAt(place);
-    const unit = valueUnit(frame, this.info.modality ?? null);
-    this.place = probe.text === null || spaceOf(frame) === null ? '' : placeText(toWorld(frame, place));
-    this.hover = probe.text === null ? '' : `(${Math.round(place[0])}, ${Math.round(place[1])})  ${probe.text}${unit && !probe.padding ? ` ${unit}` : ''}`;
+  /** Zooms by a factor and moves by CSS pixels, as a linked view asks. */
+  moveBy(factor: number, pan: readonly [number, number]): void {
+    this.camera?.moveBy(factor, pan);
     this.refresh();
   }
 
@@ -491,6 +527,13 @@ export class Cell implements ToolCell {
     return this.host.linesOn(this).lines;
   }
 
+  /** What the magnifier shows. */
+  lens(): Lens | null {
+    const [frame, pixels] = [this.currentFrame(), this.currentPixels()];
+    const grey = frame && this.display.greyer(frame);
+    return frame && pixels && grey ? { frame, pixels, grey, indexOf: (canvas) => toIndex(frame, this.worldAt(canvas) ?? [0, 0, 0]) } : null;
+  }
+
   get canvas(): HTMLCanvasElement | null {
     return this.viewport?.getCanvas() ?? null;
   }
@@ -502,13 +545,6 @@ export class Cell implements ToolCell {
   render(): void {
     this.viewport?.render();
   }
-
-  private readonly wheel = (event: WheelEvent): void => {
-    event.preventDefault();
-    if (event.deltaY === 0) return;
-    if (event.ctrlKey) this.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
-    else this.scrollBy(Math.sign(event.deltaY));
-  };
 
   /** Writes everything over the image anew, with the next picture and at most once for it. */
   refresh(): void {
@@ -544,7 +580,7 @@ export class Cell implements ToolCell {
 
   private writeCorners(): void {
     const frame = this.currentFrame();
-    const { window } = this.display;
+    const { window, lut, gamma } = this.display;
     if (!frame || !window || !this.camera) return;
     this.overlay.setCorners(
       {
@@ -553,10 +589,13 @@ export class Cell implements ToolCell {
         position: this.shownAt,
         count: this.count,
         window,
+        lut,
+        gamma,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
-        hover: this.hover,
-        place: this.place,
+        hover: this.pointer.hover,
+        place: this.pointer.place,
+        filter: this.series ? this.host.filterOf(this.series) : null,
       },
       this.host.language,
     );

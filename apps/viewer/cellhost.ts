@@ -2,8 +2,10 @@
 import type { RenderingEngine } from '@cornerstonejs/core';
 import type { Cell } from './cell';
 import type { CornerLayout } from './corners';
-import type { ToolGroup } from './engine';
+import type { ToolGroup, ToolName } from './engine';
+import type { FilterSetting } from './filter';
 import type { Line, Mark } from './lines';
+import type { Choice } from './presets';
 import type { ImageSource } from './source';
 import type { Window } from './window';
 import type { Language } from './words';
@@ -12,6 +14,7 @@ export interface CellHost {
   readonly id: string;
   readonly language: Language;
   readonly author: string;
+  readonly tool: ToolName;
   readonly corners: CornerLayout | undefined;
   readonly engine: RenderingEngine;
   readonly group: ToolGroup;
@@ -23,6 +26,12 @@ export interface CellHost {
   retry(cell: Cell): void;
   /** Another image comes into the cell: what is half drawn must not go on there. */
   stopDrawing(): void;
+  /** The reader's own preset that applies by itself to what the cell shows; null when none does, or it is not known yet. */
+  automatic(cell: Cell): Choice | null;
+  /** The view was zoomed, moved or turned; its window was changed by the reader. */
+  viewed(cell: Cell): void;
+  windowed(cell: Cell): void;
+  filterOf(source: ImageSource): FilterSetting | null;
   /** Another image is on the screen. */
   moved(cell: Cell): void;
   /** Lines of other views on this one, and the 3D point. */

@@ -1,7 +1,10 @@
 /** What stands in the four corners (V-26): lines by name, so that a department can choose them. */
+import type { FilterSetting } from './filter';
 import type { Frame } from './frame';
 import { ageAt, ageWords } from '../desk/age';
 import { dateText, dicomAge, personName, sexText } from './patient';
+import { GAMMA } from './curve';
+import type { VoiLut } from './lut';
 import type { Window } from './window';
 import { say, type Language } from './words';
 
@@ -32,17 +35,21 @@ export interface CornerFacts {
   position: number;
   count: number;
   window: Window;
+  /** Drawn instead of the window. */
+  lut: VoiLut | null;
+  gamma: number;
   inverted: boolean;
   /** Screen pixels (CSS) for one image pixel. */
   zoom: number;
   hover: string;
+  filter: FilterSetting | null;
   /** Place of the patient under the pointer. */
   place: string;
 }
 
 export type CornerItem =
   | 'patient' | 'identity' | 'institution' | 'accession'
-  | 'plane' | 'study' | 'studyDate' | 'modality'
+  | 'plane' | 'filter' | 'study' | 'studyDate' | 'modality'
   | 'series' | 'image' | 'location' | 'size'
   | 'hover' | 'place' | 'window' | 'zoom';
 
@@ -52,7 +59,7 @@ export type CornerLayout = Record<Corner, CornerItem[]>;
 export const DEFAULT_CORNERS: CornerLayout = {
   topLeft: ['patient', 'identity', 'accession'],
   topRight: ['institution', 'study', 'studyDate'],
-  bottomLeft: ['plane', 'series', 'image', 'location'],
+  bottomLeft: ['filter', 'plane', 'series', 'image', 'location'],
   bottomRight: ['place', 'hover', 'zoom', 'window'],
 };
 
@@ -66,10 +73,14 @@ export function windowNumber(value: number): string {
   return Math.abs(value) >= 20 || Number.isInteger(value) ? String(Math.round(value)) : value.toPrecision(3);
 }
 
-export function windowText(window: Window, inverted: boolean, language: Language): string {
-  const numbers = `W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`;
-  return joined(numbers, window.function === 'SIGMOID' ? 'SIGMOID' : '', inverted ? say('inverted', language) : '');
+/** What the greys are made by: window or VOI LUT, gamma, inversion. */
+export function windowText(facts: Pick<CornerFacts, 'window' | 'lut' | 'gamma' | 'inverted'>, language: Language): string {
+  const { window, lut, gamma, inverted } = facts;
+  const values = lut ? `LUT ${lut.name || lut.position + 1}` : joined(`W ${windowNumber(window.width)}  L ${windowNumber(window.center)}`, window.function === 'SIGMOID' ? 'SIGMOID' : '');
+  return joined(values, gamma === GAMMA.none ? '' : `γ ${gamma.toFixed(2)}`, inverted ? say('inverted', language) : '');
 }
+
+const FILTER_WORDS = { sharpen: 'sharpened', smooth: 'smoothed', edge: 'edges' } as const;
 
 const SLABS = { mean: 'slabMean', max: 'slabMax', min: 'slabMin' } as const;
 
@@ -102,11 +113,12 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
       frame.slice_location === null || frame.slice_location === undefined ? '' : `${say('position', language)} ${frame.slice_location.toFixed(1)}`,
       frame.thickness && !frame.plane ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
     ),
+  filter: ({ filter }, language) => (filter ? `${say(FILTER_WORDS[filter.name], language)} ${filter.strength}` : ''),
   plane: ({ frame }, language) => planeText(frame, language),
   size: ({ frame }) => `${frame.columns}×${frame.rows}`,
   hover: ({ hover }) => hover,
   place: ({ place }) => place,
-  window: ({ window, inverted }, language) => windowText(window, inverted, language),
+  window: (facts, language) => windowText(facts, language),
   zoom: ({ zoom }, language) => `${say('zoom', language)} ${Math.round(zoom * 100)}%`,
 };
 

@@ -17,6 +17,8 @@ export interface Around {
   /** Series on the screen. */
   shown(): ImageSource[];
   render(): void;
+  /** Whether the hand is on a measurement: half a drawing is no step. */
+  busy(): boolean;
   /** The list changed; at most once a frame. */
   changed(list: Measurement[]): void;
 }
@@ -176,8 +178,12 @@ export class Drawn {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       this.around.changed(this.list());
-      window.clearTimeout(this.resting);
-      this.resting = window.setTimeout(() => this.note(), REST);
+      this.rest();
     });
+  }
+
+  private rest(): void {
+    window.clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => (this.around.busy() ? this.rest() : this.note()), REST);
   }
 }

@@ -4,12 +4,13 @@ import { addTool, annotation, Enums as ToolEnums, init as initTools, PanTool, To
 import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
 import { PxAngle, PxCobb, PxEllipse, PxLength, PxProbe, PxRectangle } from './tools/drawing';
-import { CrosshairTool } from './tools/crosshair';
+import { CrosshairTool, MagnifierTool } from './tools/own';
+import { PxCardiothoracic, PxPolygon, PxPolyline, PxRatio, type PathTool } from './tools/path';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'crosshair'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'polyline', 'polygon', 'ratio', 'cardiothoracic', 'crosshair', 'magnifier'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -23,7 +24,12 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   cobb: PxCobb,
   ellipse: PxEllipse,
   rectangle: PxRectangle,
+  polyline: PxPolyline,
+  polygon: PxPolygon,
+  ratio: PxRatio,
+  cardiothoracic: PxCardiothoracic,
   crosshair: CrosshairTool,
+  magnifier: MagnifierTool,
 };
 
 export const store = new SeriesStore();
@@ -94,6 +100,22 @@ export function cancelDrawing(group: ToolGroup, elements: HTMLElement[]): string
     }
   }
   return left;
+}
+
+/** Ends a drawing by clicks with the points it has. */
+export function finishDrawing(group: ToolGroup, elements: HTMLDivElement[]): void {
+  for (const { toolName } of Object.values(CLASSES)) {
+    const tool = group.getToolInstance(toolName) as (Partial<PathTool> & { isDrawing?: boolean }) | undefined;
+    if (tool?.isDrawing) for (const element of elements) tool.finish?.(element);
+  }
+}
+
+/** Whether a measurement is being drawn or changed at this moment. */
+export function isDrawing(group: ToolGroup): boolean {
+  return Object.values(CLASSES).some(({ toolName }) => {
+    const tool = group.getToolInstance(toolName) as { isDrawing?: boolean; editData?: unknown } | undefined;
+    return Boolean(tool?.isDrawing) || (tool?.editData !== undefined && tool.editData !== null);
+  });
 }
 
 export function dropToolGroup(viewer: string): void {

@@ -1,4 +1,5 @@
 /** What the node says about one frame and one series (docs/interfaces.md, §5). Lengths are mm, coordinates LPS. */
+import type { LutData, VoiLut } from './lut';
 
 /** How a window maps values to grey (PS3.3 C.11.2.1.3). */
 export type WindowFunction = 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID';
@@ -33,6 +34,12 @@ export interface ComputedPlane {
   step: number;
 }
 
+/** A VOI LUT of the header: the table's key in the series header. */
+export interface NamedLut {
+  lut: string;
+  explanation: string | null;
+}
+
 export interface Frame {
   index: number;
   sop_uid: string;
@@ -47,7 +54,12 @@ export interface Frame {
   slope: number | null;
   intercept: number | null;
   rescale_type: string | null;
+  /** Grey is inverted after window or VOI LUT (Photometric Interpretation, Presentation LUT Shape). */
+  inverse?: boolean;
   windows: HeaderWindow[];
+  voi_luts?: NamedLut[];
+  /** The tables themselves, put here when the series header is taken. */
+  luts?: VoiLut[];
   /** [between rows, between columns]; null when the header gives none or zero. */
   spacing: [number, number] | null;
   spacing_kind: SpacingKind;
@@ -74,6 +86,8 @@ export interface SeriesHeader {
   /** Indexes in the order of the stream: the middle first, then outwards. */
   order: number[];
   warnings: string[];
+  /** VOI LUTs of all frames by key. */
+  luts?: Record<string, LutData>;
 }
 
 /** Bytes of one frame's native pixels. */

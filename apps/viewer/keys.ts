@@ -8,19 +8,25 @@ export interface KeyActions {
   preset(position: number): void;
   reset(): void;
   invert(): void;
+  /** Brighter (1) or darker (−1) by one step. */
+  gamma(step: 1 | -1): void;
   rotate(degrees: number): void;
   flip(axis: 'horizontal' | 'vertical'): void;
   layout(): void;
   mpr(): void;
+  cine(): void;
+  link(): void;
   remove(): void;
   zoom(factor: number): void;
   undo(): void;
   /** Ends a drawing under way. */
   cancel(): void;
+  /** Ends it with the points it has; false when nothing is being drawn. */
+  finish(): boolean;
   redo(): void;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair' };
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier', y: 'polyline', o: 'polygon', q: 'ratio', t: 'cardiothoracic' };
 
 /** Does what the key means; false when it means nothing here and should go on to the page. */
 export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
@@ -42,15 +48,20 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (/^[1-9]$/.test(key)) actions.preset(Number(key) - 1);
   else if (key === 'r' || key === 'R' || key === '0') actions.reset();
   else if (key === 'i' || key === 'I') actions.invert();
+  else if (key === '.' || key === '>') actions.gamma(1);
+  else if (key === ',' || key === '<') actions.gamma(-1);
   else if (key === ']') actions.rotate(90);
   else if (key === '[') actions.rotate(-90);
   else if (key === 'h' || key === 'H') actions.flip('horizontal');
   else if (key === 'u' || key === 'U') actions.flip('vertical');
   else if (key === 'g' || key === 'G') actions.layout();
   else if (key === 'm' || key === 'M') actions.mpr();
+  else if (key === 'k' || key === 'K') actions.cine();
+  else if (key === 'j' || key === 'J') actions.link();
   else if (key === '+' || key === '=') actions.zoom(1.25);
   else if (key === '-') actions.zoom(0.8);
   else if (key === 'Delete' || key === 'Backspace') actions.remove();
+  else if (key === 'Enter') return actions.finish();
   else if (key === 'Escape') {
     actions.cancel();
     return false; // the page has a meaning of its own for it

@@ -1,5 +1,6 @@
 /** Cornerstone's side of the store: image ids `px:<viewer>/<study>/<series>/<index>`, images, and metadata modules. */
 import { Enums, imageLoader, metaData, utilities, cache, type Types } from '@cornerstonejs/core';
+import { filtered, type FilterSetting } from './filter';
 import type { Frame } from './frame';
 import { planeOf } from './geometry';
 import type { Measured } from './measure/kinds';
@@ -11,6 +12,8 @@ import type { Language } from './words';
 interface Facts {
   modality: () => string | null;
   language: () => Language;
+  /** What is drawn instead of the pixels. */
+  filter: () => FilterSetting | null;
 }
 
 interface Source extends Facts {
@@ -44,12 +47,17 @@ export function removeSources(test: (imageId: string, series: ImageSource) => bo
   }
 }
 
+/** Cornerstone asks for these images anew when it needs them. */
+export function forgetImages(imageIds: readonly string[]): void {
+  for (const imageId of imageIds) if (cache.getImageLoadObject(imageId)) cache.removeImageLoadObject(imageId, { force: true });
+}
+
 export function sourceCount(): number {
   return sources.size;
 }
 
-function imageOf(imageId: string, frame: Frame, pixels: FramePixels): Types.IImage {
-  const scalarData = displayValues(frame, pixels);
+function imageOf(imageId: string, frame: Frame, pixels: FramePixels, filter: FilterSetting | null): Types.IImage {
+  const scalarData = displayValues(frame, filter ? { ...pixels, values: filtered(frame, pixels, filter) } : pixels);
   const colour = frame.samples === 3;
   const { spacing } = planeOf(frame);
   const image = {
@@ -90,7 +98,7 @@ function imageOf(imageId: string, frame: Frame, pixels: FramePixels): Types.IIma
 function load(imageId: string): { promise: Promise<Types.IImage>; cancelFn?: () => void } {
   const source = sources.get(imageId);
   if (!source) return { promise: Promise.reject(new Error(`unknown image ${imageId}`)) };
-  return { promise: source.series.arrival(source.index).then((pixels) => imageOf(imageId, source.series.frame(source.index), pixels)) };
+  return { promise: source.series.arrival(source.index).then((pixels) => imageOf(imageId, source.series.frame(source.index), pixels, source.filter())) };
 }
 
 function metadata(type: string, imageId: unknown): unknown {

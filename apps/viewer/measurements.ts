@@ -4,7 +4,7 @@ import type { Frame } from './frame';
 import { cross } from './orientation';
 import { dot, offPlane, placeOf, planeOf, toIndex, toWorld, vectorOf } from './geometry';
 import { sourceOf } from './loader';
-import { isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
+import { isEnough, isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
 import type { RegionStats } from './measure/region';
 import type { Origin } from './tools/record';
 
@@ -46,10 +46,10 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   const kind = kindOfTool(metadata?.toolName);
   const source = sourceOf(metadata?.referencedImageId);
   const points = annotation.data.handles?.points;
-  if (!kind || !source || !points || points.length < KINDS[kind].points) return null;
+  if (!kind || !source || !points || points.length < KINDS[kind].least) return null;
   const { frame, series, index } = source;
   // Rounded before it is read: what is saved says the same when it comes back.
-  const places = points.slice(0, KINDS[kind].points).map((point) => placeOf(frame, point));
+  const places = points.slice(0, KINDS[kind].most).map((point) => placeOf(frame, point));
   const origin = (metadata as { origin?: Origin }).origin;
   const { value, unit, stats } = KINDS[kind].read(source, places) as Reading;
   return {
@@ -145,7 +145,7 @@ export function isMeasurement(data: unknown): data is Measurement {
     typeof one.series === 'string' &&
     typeof one.sop_uid === 'string' &&
     Array.isArray(one.points) &&
-    one.points.length === KINDS[one.kind].points &&
+    isEnough(one.kind, one.points.length) &&
     one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part))) &&
     (one.plane === undefined || isPlane(one.plane))
   );

@@ -19,6 +19,11 @@ export function rescaleOf(frame: Frame): { slope: number; intercept: number } {
   return { slope, intercept: frame.intercept ?? 0 };
 }
 
+/** Whether grey is inverted after window or VOI LUT; a header that the node did not judge goes by its Photometric Interpretation. */
+export function inverseOf(frame: Frame): boolean {
+  return frame.inverse ?? frame.photometric === 'MONOCHROME1';
+}
+
 /** Padding as a stored value of the pixel's own sign: some files write −2000 as 63536. */
 export function storedPadding(frame: Frame): number | null {
   if (frame.padding === null || frame.padding === undefined || frame.samples !== 1) return null;
@@ -97,7 +102,7 @@ export function modalityValues(frame: Frame, buffer: ArrayBuffer): FramePixels {
 /** What the renderer gets: the same values, except that padding of an inverted image is moved to the end that draws black. */
 export function displayValues(frame: Frame, pixels: FramePixels): PixelArray {
   const { values, padding, max } = pixels;
-  if (padding === null || frame.photometric !== 'MONOCHROME1' || padding >= max) return values;
+  if (padding === null || !inverseOf(frame) || padding >= max) return values;
   const black = values instanceof Uint8Array ? 255 : values instanceof Int16Array ? 32767 : values instanceof Uint16Array ? 65535 : max + Math.abs(max) + 1;
   const shown = values.slice();
   for (let i = 0; i < shown.length; i += 1) if (shown[i] === padding) shown[i] = black;

@@ -5,6 +5,7 @@
  * least recently shown first out, within the byte budget. Pixels are shared between viewers of a page.
  */
 import { frameBytes, type Frame, type SeriesHeader } from './frame';
+import { takeLuts } from './lut';
 import { modalityValues, type FramePixels } from './pixels';
 import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from './source';
 import { readStream, ServiceProblem, StreamError } from './stream';
@@ -130,6 +131,7 @@ export class Series implements ImageSource {
     if (header.warnings.includes('region_outside')) {
       for (const frame of header.frames) frame.outside = frame.spacing_kind === 'region';
     }
+    takeLuts(header);
     this.header = header;
     this.tell({ type: 'header' });
   }

@@ -28,7 +28,9 @@ const CSS = `
 .px-lines line { stroke-width: 1; opacity: .75; }
 .px-lines circle { fill: none; stroke: #ffd640; stroke-width: 1.5; }
 .px-lines circle.px-off { stroke-dasharray: 3 2; opacity: .7; }
-.px-plane { font-weight: 600; }
+.px-line[data-item="filter"] { color: #ffcf66; }
+.px-magnifier { position: absolute; width: 240px; height: 240px; border-radius: 50%; border: 1px solid #e8e8e6; box-shadow: 0 0 0 1px #000, 0 2px 12px rgba(0, 0, 0, .7); pointer-events: none; }
+.px-magnifier[hidden] { display: none; }
 .px-warnings { color: #ffcf66; font-size: 12px; }
 .px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
 .px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }

@@ -36,11 +36,16 @@ export class UnsupportedViewer implements Viewer {
   setTool(): void {}
   setWindow(): void {}
   preset(): void {}
+  setGamma(): void {}
+  setPresets(): void {}
   invert(): void {}
   rotate(): void {}
   flip(): void {}
   reset(): void {}
   mpr(): void {}
+  play(): void {}
+  setLinked(): void {}
+  setFilter(): void {}
   setSlab(): void {}
   setPoint(): void {}
   scrollTo(): void {}
@@ -72,8 +77,8 @@ export class UnsupportedViewer implements Viewer {
   }
   state(): ViewerState {
     return {
-      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, inverted: false, zoom: 1, pan: [0, 0], rotation: 0, mirrored: false,
-      tool: 'window', layout: '1x1', active: 0, mpr: false, plane: null, slab: null, point: null, warnings: [], presets: [],
+      study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, lut: null, gamma: 1, inverted: false, zoom: 1, pan: [0, 0], rotation: 0, mirrored: false,
+      tool: 'window', layout: '1x1', active: 0, mpr: false, filter: null, cine: null, linked: false, plane: null, slab: null, point: null, warnings: [], presets: [], description: null,
     };
   }
   on(): () => void {

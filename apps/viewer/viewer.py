@@ -49,13 +49,29 @@ def bundle_address() -> str:
     return STATIC + str(json.loads(listing.read_text(encoding="utf-8"))["js"])
 
 
-TOOLS = ["window", "scroll", "zoom", "pan", "probe", "length", "angle", "cobb", "ellipse", "rectangle", "crosshair"]
+TOOLS = [
+    "window",
+    "scroll",
+    "zoom",
+    "pan",
+    "probe",
+    "length",
+    "angle",
+    "cobb",
+    "ellipse",
+    "rectangle",
+    "polyline",
+    "polygon",
+    "ratio",
+    "cardiothoracic",
+]
+TOOLS += ["crosshair", "magnifier"]
 
 
 class DicomViewer(anywidget.AnyWidget):
     """One image viewer: `DicomViewer(study="1.2…", series="1.2…")`.
 
-    All traits are synced both ways; what the browser writes (`index`, `count`, `window`, `tool`, `measurements`) is user input.
+    All traits are synced both ways; what the browser writes (`index`, `count`, `window`, `gamma`, `tool`, `measurements`) is user input.
     Pixels never pass through the kernel: the browser fetches them from `base` with the user's own right.
     """
 
@@ -70,6 +86,7 @@ class DicomViewer(anywidget.AnyWidget):
     window: traitlets.Dict[str, Any] = traitlets.Dict(help="{center, width, function}: LINEAR, LINEAR_EXACT or SIGMOID (PS3.3 C.11.2)").tag(
         sync=True
     )
+    gamma = traitlets.Float(1, min=0.2, max=5, help="grey' = grey^(1/gamma) after the window, before inversion; 1: none").tag(sync=True)
     tool = traitlets.Enum(TOOLS, "window", help="tool of the left mouse button").tag(sync=True)
     measurements: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict(), help="what is measured, as plain data").tag(sync=True)
     lang = traitlets.Enum(["zh", "en"], "zh", help="language of the texts").tag(sync=True)

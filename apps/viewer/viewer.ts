@@ -3,16 +3,22 @@ import { cache, type RenderingEngine } from '@cornerstonejs/core';
 import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
+import { Cine, type CineSetting } from './cine';
 import type { CaseInfo } from './corners';
 import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
-import { activate, cancelDrawing, dropToolGroup, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
+import { isFilter, type FilterSetting } from './filter';
 import { spaceOf } from './geometry';
 import { gridOf, isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
+import { Linking } from './linking';
 import { imageIdOf, removeSources, sourceCount } from './loader';
 import type { Measurement } from './measurements';
+import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
+import { lutName } from './lut';
+import { nextGamma } from './curve';
 import type { Series } from './store';
 import type { ImageSource } from './source';
 import { Spatial } from './spatial';
@@ -20,7 +26,7 @@ import { adoptStyle } from './style';
 import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
 import { Reformat, type Slab } from './volume/reformat';
-import { presetsOf, windowFunction } from './window';
+import { windowFunction } from './window';
 import { say, type Language } from './words';
 
 const REST = 500; // ms
@@ -41,14 +47,27 @@ class GridViewer implements Viewer, CellHost {
   private readonly onState: ViewerOptions['onState'];
   private cells: Cell[] = [];
   private active = 0;
-  private tool: ToolName;
+  tool: ToolName;
   private layoutName: LayoutName;
   private cellNumber = 0;
   private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
   private readonly given = new WeakMap<Cell, CaseInfo>();
+  /** Cells whose series is described as far as it ever will be. */
+  private readonly described = new WeakSet<Cell>();
+  private own: readonly OwnPreset[] = [];
   private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly spatial: Spatial;
+  private readonly linking = new Linking({ cells: () => this.cells, active: () => this.active });
+  private readonly cine = new Cine(
+    () => {
+      const { cell } = this;
+      return { count: () => cell.count, index: () => cell.goal, ready: (position) => cell.ready(position), show: (position) => cell.scrollTo(position) };
+    },
+    () => this.tellState(),
+  );
+  /** By series: what is drawn of it in every cell. */
+  private readonly filters = new Map<string, FilterSetting>();
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -84,6 +103,7 @@ class GridViewer implements Viewer, CellHost {
       id: this.id,
       shown: () => this.cells.map((cell) => cell.series).filter((series) => series !== null),
       render: () => this.cells.forEach((cell) => cell.render()),
+      busy: () => isDrawing(this.group),
       changed: (list) => this.emit('measurements', list),
     });
     this.spatial = new Spatial(
@@ -97,6 +117,7 @@ class GridViewer implements Viewer, CellHost {
         },
         put: (cell, source, info, index) => {
           cell.info = info;
+          this.described.add(cell);
           cell.show(source, index === undefined || index < 0 ? {} : { index });
         },
       },
@@ -147,6 +168,7 @@ class GridViewer implements Viewer, CellHost {
 
   setActive(cell: number): void {
     this.active = Math.min(Math.max(0, cell), this.cells.length - 1);
+    this.linking.lead();
     this.cells.forEach((one, position) => {
       one.root.classList.toggle('px-active', position === this.active);
       one.root.setAttribute('aria-label', `${say('cell', this.language)} ${position + 1}`);
@@ -165,12 +187,14 @@ class GridViewer implements Viewer, CellHost {
   // ---- series ---------------------------------------------------------------------------------------------------
 
   show(request: ShowRequest): void {
+    this.cine.stop();
     this.spatial.toggleMpr(false, false);
     if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
     this.given.set(cell, request.info ?? {});
     cell.info = request.info ?? {};
+    this.described.delete(cell);
     cell.show(request.plane ? new Reformat(series, { name: request.plane }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
@@ -183,7 +207,11 @@ class GridViewer implements Viewer, CellHost {
     const read = await caseInfo(this.base, series.key.study, series.key.series);
     if (cell.series?.base !== series || this.disposed) return;
     const given = this.given.get(cell) ?? {};
-    cell.info = { ...read, ...given, patient: { ...read.patient, ...given.patient } };
+    // What was given holds; what was given as unknown does not hide what was read.
+    const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined)) as CaseInfo;
+    cell.info = { ...read, ...known, patient: { ...read.patient, ...given.patient } };
+    this.described.add(cell);
+    cell.applyAutomatic();
     cell.refresh();
   }
 
@@ -201,6 +229,8 @@ class GridViewer implements Viewer, CellHost {
 
   clear(): void {
     this.stopDrawing();
+    this.cine.stop();
+    this.filters.clear();
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
@@ -222,10 +252,34 @@ class GridViewer implements Viewer, CellHost {
     if (Number.isFinite(window.center) && Number.isFinite(window.width)) this.cell.setWindow({ ...window, function: windowFunction(window.function) });
   }
 
+  private presets(): Preset[] {
+    return presetsOf(this.facts(this.cell), this.cell.currentFrame(), this.own);
+  }
+
+  private facts(cell: Cell): SeriesFacts {
+    return { modality: cell.info.modality ?? null, description: cell.info.series_description ?? null };
+  }
+
   preset(id: string): void {
     const opened = this.cell.openedWindow();
-    const preset = presetsOf(this.cell.info.modality ?? null).find((one) => one.id === id);
-    if (opened && preset) this.cell.setWindow(preset.window(opened));
+    const preset = this.presets().find((one) => one.id === id);
+    if (opened && preset) this.cell.apply(preset.choice(opened));
+  }
+
+  setGamma(gamma: number): void {
+    if (Number.isFinite(gamma)) this.cell.setGamma(gamma);
+  }
+
+  setPresets(presets: OwnPreset[]): void {
+    this.own = presets;
+    this.cells.forEach((cell) => cell.applyAutomatic());
+    this.tellState();
+  }
+
+  automatic(cell: Cell): Choice | null {
+    const facts = this.facts(cell);
+    // A preset for a description that is still to come might stand before the one that fits without it.
+    return this.described.has(cell) || (facts.modality !== null && facts.description !== null) ? automaticChoice(facts, this.own) : null;
   }
 
   invert(): void {
@@ -242,6 +296,7 @@ class GridViewer implements Viewer, CellHost {
 
   reset(): void {
     this.spatial.straighten();
+    this.setFilter(null);
     this.cell.reset();
   }
 
@@ -259,8 +314,41 @@ class GridViewer implements Viewer, CellHost {
     if (space && at.every(Number.isFinite)) this.spatial.setPlace({ at, space });
   }
 
+  play(setting: CineSetting | null): void {
+    if (setting && Number.isFinite(setting.fps)) this.cine.play(setting);
+    else this.cine.stop();
+  }
+
+  setLinked(on: boolean): void {
+    this.linking.set(on);
+    this.tellState();
+  }
+
+  /** Of the active cell's series, in every cell that shows it. */
+  setFilter(filter: FilterSetting | null): void {
+    const source = this.cell.series;
+    if (!source || (filter !== null && !isFilter(filter))) return;
+    if (filter) this.filters.set(source.key.series, { ...filter });
+    else this.filters.delete(source.key.series);
+    for (const cell of this.cells) if (cell.series?.base === source.base) cell.reload();
+    this.tellState();
+  }
+
+  filterOf(source: ImageSource): FilterSetting | null {
+    return this.filters.get(source.key.series) ?? null;
+  }
+
+  viewed(cell: Cell): void {
+    this.linking.moved(cell);
+  }
+
+  windowed(cell: Cell): void {
+    this.linking.windowed(cell);
+  }
+
   moved(cell: Cell): void {
     this.spatial.moved(cell);
+    this.linking.scrolled(cell);
   }
 
   linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
@@ -321,19 +409,27 @@ class GridViewer implements Viewer, CellHost {
       scroll: (images) => this.cell.scrollBy(images),
       end: (last) => this.cell.scrollTo(last ? this.cell.count - 1 : 0),
       preset: (position) => {
-        const preset = presetsOf(this.cell.info.modality ?? null)[position];
+        const preset = this.presets()[position];
         if (preset) this.preset(preset.id);
       },
       reset: () => this.reset(),
       invert: () => this.invert(),
+      gamma: (step) => this.setGamma(nextGamma(this.cell.grey.gamma, step)),
       rotate: (degrees) => this.rotate(degrees),
       flip: (axis) => this.flip(axis),
       layout: () => this.setLayout(nextLayout(this.layoutName)),
       mpr: () => this.mpr(),
+      cine: () => this.play(this.cine.setting ? null : { fps: 10, mode: 'forward' }),
+      link: () => this.setLinked(!this.linking.on),
       remove: () => this.drawn.removeOn(this.cell.imageId),
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
       cancel: () => this.stopDrawing(),
+      finish: () => {
+        const drawing = isDrawing(this.group);
+        finishDrawing(this.group, this.cells.map((cell) => cell.stage));
+        return drawing;
+      },
       redo: () => this.redo(),
     });
     if (!done) return;
@@ -362,10 +458,12 @@ class GridViewer implements Viewer, CellHost {
   }
 
   undo(): void {
+    this.stopDrawing();
     this.drawn.undo();
   }
 
   redo(): void {
+    this.stopDrawing();
     this.drawn.redo();
   }
 
@@ -391,18 +489,24 @@ class GridViewer implements Viewer, CellHost {
       count: cell.count,
       loaded: series?.loaded ?? 0,
       phase: series?.phase ?? 'empty',
-      window: cell.getWindow(),
+      window: cell.grey.lut ? null : cell.getWindow(),
+      lut: cell.grey.lut ? lutName(cell.grey.lut) : null,
+      gamma: cell.grey.gamma,
       inverted: cell.inverted,
       ...cell.view(),
       tool: this.tool,
       layout: this.layoutName,
       active: this.active,
+      filter: series ? this.filterOf(series) : null,
+      cine: this.cine.setting,
+      linked: this.linking.on,
       mpr: this.spatial.mpr.on,
       plane: cell.currentFrame()?.plane?.name ?? null,
       slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
       point: this.spatial.place ? [...this.spatial.place.at] : null,
       warnings: cell.warnings(),
-      presets: presetsOf(modality).map(({ id, zh, en }) => ({ id, label: this.language === 'zh' ? zh : en })),
+      presets: this.presets().map(({ id, zh, en, own }) => ({ id, label: this.language === 'zh' ? zh : en, own: own ?? false })),
+      description: cell.info.series_description ?? null,
     };
   }
 
@@ -422,6 +526,7 @@ class GridViewer implements Viewer, CellHost {
   }
 
   shown(cell: Cell): void {
+    this.linking.entered(cell);
     if (cell.series) this.emit('shown', { ...cell.series.key, index: cell.index, cell: this.cells.indexOf(cell) });
   }
 
@@ -454,6 +559,7 @@ class GridViewer implements Viewer, CellHost {
     this.sizes.disconnect();
     this.endDrops();
     this.stopDrawing();
+    this.cine.stop();
     this.drawn.dispose();
     for (const cell of this.cells) cell.dispose();
     this.cells = [];

@@ -45,6 +45,7 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
       count: state.count,
       tool: state.tool,
       window: state.window ?? {},
+      gamma: state.gamma,
     });
   };
 
@@ -67,6 +68,7 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
       const window = model.get('window') as { center?: number; width?: number } | null;
       if (window && typeof window.center === 'number' && typeof window.width === 'number') viewer.setWindow({ ...window, center: window.center, width: window.width });
     }],
+    ['gamma', () => viewer.setGamma(Number(model.get('gamma')))],
     ['tool', () => viewer.setTool(text(model.get('tool')) as ViewerState['tool'])],
     ['lang', () => viewer.setLanguage(model.get('lang') === 'en' ? 'en' : 'zh')],
     ['measurements', () => viewer.setMeasurements((model.get('measurements') ?? []) as Measurement[])],
@@ -80,9 +82,11 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
   if (kept.length > 0) viewer.setMeasurements(kept);
   viewer.setTool((text(model.get('tool')) || 'window') as ViewerState['tool']);
   const given = model.get('window') as { center?: number; width?: number } | null;
+  const gamma = model.get('gamma');
   show();
   const offShown = viewer.on('shown', () => {
     if (given && typeof given.center === 'number' && typeof given.width === 'number') viewer.setWindow({ ...given, center: given.center, width: given.width });
+    if (gamma !== undefined && gamma !== 1) viewer.setGamma(Number(gamma));
     offShown();
   });
   viewer.on('state', fromState);

@@ -1,4 +1,4 @@
-/** Windows: from values to grey (PS3.3 C.11.2.1.2 and C.11.2.1.3), header windows, presets, automatic windows. */
+/** Windows: from values to grey (PS3.3 C.11.2.1.2 and C.11.2.1.3), header windows, automatic windows. */
 import type { Frame, WindowFunction } from './frame';
 import type { FramePixels } from './pixels';
 
@@ -31,33 +31,6 @@ export function greyOf(value: number, window: Window): number {
   if (value <= c - 0.5 - (w - 1) / 2) return 0;
   if (value > c - 0.5 + (w - 1) / 2) return 1;
   return (value - (c - 0.5)) / (w - 1) + 0.5;
-}
-
-/**
- * Points of the grey curve as [value, grey 0…1], rising in value. Straight windows need two; a sigmoid is sampled
- * where it still moves (beyond ± 2 widths it is within 0.0004 of its end).
- */
-export function curvePoints(window: Window, inverted: boolean): [number, number][] {
-  const shown = validWindow(window);
-  const { center: c, width: w } = shown;
-  let points: [number, number][];
-  if (shown.function === 'SIGMOID') {
-    const steps = 256;
-    points = Array.from({ length: steps + 1 }, (_, i) => {
-      const value = c - 2 * w + (4 * w * i) / steps;
-      return [value, greyOf(value, shown)];
-    });
-  } else {
-    const half = shown.function === 'LINEAR' ? (w - 1) / 2 : w / 2;
-    const middle = shown.function === 'LINEAR' ? c - 0.5 : c;
-    // A window of width 1 is a step just above its value: two points may not share one value.
-    const upper = Math.max(middle + half, middle - half + Math.max(1e-3, Math.abs(middle) * 1e-6));
-    points = [
-      [middle - half, 0],
-      [upper, 1],
-    ];
-  }
-  return inverted ? points.map(([value, grey]) => [value, 1 - grey]) : points;
 }
 
 /** The windows of a frame's header that can be used, in the header's order. */
@@ -95,50 +68,4 @@ export function initialWindow(frame: Frame, pixels: FramePixels): Window {
   // An 8-bit picture without a window (secondary capture, ultrasound) is meant as stored.
   if (frame.bits === 8 && (frame.slope ?? 1) === 1 && (frame.intercept ?? 0) === 0 && !frame.signed) return { center: 127.5, width: 255, function: 'LINEAR_EXACT' };
   return automaticWindow(pixels);
-}
-
-export interface Preset {
-  id: string;
-  zh: string;
-  en: string;
-  /** The window, from the one the image opened with (some presets only widen or narrow it). */
-  window(initial: Window): Window;
-}
-
-const fixed = (id: string, zh: string, en: string, center: number, width: number): Preset => ({
-  id,
-  zh,
-  en,
-  window: () => ({ center, width, function: 'LINEAR' }),
-});
-
-const scaled = (id: string, zh: string, en: string, factor: number): Preset => ({
-  id,
-  zh,
-  en,
-  window: (initial) => validWindow({ ...initial, width: initial.width * factor }),
-});
-
-/** CT windows in HU; the number keys 1…9 follow this order. */
-const CT: Preset[] = [
-  fixed('mediastinum', '纵隔', 'Mediastinum', 40, 400),
-  fixed('lung', '肺', 'Lung', -600, 1500),
-  fixed('bone', '骨', 'Bone', 400, 1800),
-  fixed('brain', '脑', 'Brain', 35, 80),
-  fixed('newborn-brain', '新生儿脑', 'Newborn brain', 30, 60),
-  fixed('abdomen', '腹部', 'Abdomen', 50, 350),
-  fixed('liver', '肝', 'Liver', 70, 150),
-  fixed('vessels', '血管', 'Vessels', 200, 700),
-  fixed('temporal-bone', '颞骨', 'Temporal bone', 600, 4000),
-];
-
-/** Where values have no fixed scale (MR, radiography, …) a preset changes the contrast of the window in the header. */
-const RELATIVE: Preset[] = [
-  scaled('as-header', '原窗', 'As stored', 1),
-  scaled('high-contrast', '高对比', 'High contrast', 0.6),
-  scaled('low-contrast', '低对比', 'Low contrast', 1.6),
-];
-
-export function presetsOf(modality: string | null): Preset[] {
-  return modality === 'CT' ? CT : RELATIVE;
 }

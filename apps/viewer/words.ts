@@ -37,6 +37,8 @@ const WORDS = {
   years: ['岁', ' y'],
   months: ['月', ' mo'],
   days: ['天', ' d'],
+  ratio: ['比值', 'Ratio'],
+  cardiothoracic: ['心胸比', 'CTR'],
   area: ['面积', 'Area'],
   mean: ['均值', 'Mean'],
   pixel: ['像素', 'px'],
@@ -44,6 +46,9 @@ const WORDS = {
   notice: ['注意', 'Note'],
   viewer: ['影像浏览', 'Image viewer'],
   cell: ['视图', 'View'],
+  sharpened: ['滤波：锐化', 'Filter: sharpened'],
+  smoothed: ['滤波：平滑', 'Filter: smoothed'],
+  edges: ['滤波：边缘', 'Filter: edges'],
   axial: ['横断位', 'Axial'],
   coronal: ['冠状位', 'Coronal'],
   sagittal: ['矢状位', 'Sagittal'],
@@ -82,6 +87,8 @@ const WARNINGS: Record<string, readonly [string, string]> = {
   region_outside: ['图像校准后被裁剪或缩放：不显示毫米', 'Picture cut or shrunk after calibration: no mm'],
   unshowable_objects: ['部分对象无法显示，请下载原文件', 'Some objects cannot be shown: download the originals'],
   patients_differ: ['该检查含不同患者的图像，请核对', 'This study holds images of different patients: check'],
+  voi_lut_unusable: ['灰度查找表 (VOI LUT) 有误，未使用', 'A VOI LUT of the header is malformed: not used'],
+  polarity_contradiction: ['黑白极性信息矛盾，请核对', 'The header contradicts itself about black and white: check'],
   lossy: ['有损压缩', 'Lossy compression'],
 };
 

@@ -13,13 +13,16 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from dicom_node.index import lut
 from dicom_node.index.elements import Elements, UnusualError
 
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
 PROJECTION = {"CR", "DX", "MG", "XA", "RF", "IO", "PX", "RG"}
 CENTIMETRES, TWO_DIMENSIONAL = 3, 1
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE_LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 MAX_FRAMES = 20_000
+MAX_LUTS = 16  # of one frame; more are left out
 MAX_FRAME_BYTES = 256 << 20  # decoded; a header that claims more is a bomb or a fault
 Frame = dict[str, Any]
 Header = Dataset | Elements
@@ -127,6 +130,44 @@ def windows(ds: Header) -> list[dict[str, Any]]:
     ]
 
 
+def voi_luts(ds: Header, inputs: tuple[float, float], *, big_endian: bool) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], bool]:
+    """VOI LUTs in the order of the header (PS3.3 C.11.2.1.1): `{lut: key, explanation}`, tables by key, and whether one was unusable."""
+    named: list[dict[str, Any]] = []
+    tables: dict[str, dict[str, Any]] = {}
+    broken = False
+    for item in sequence(ds, "VOILUTSequence")[:MAX_LUTS]:
+        try:
+            data = lut.read(item, inputs, big_endian=big_endian).data()
+        except lut.LutError:
+            broken = True
+            continue
+        key = lut.key_of(data)
+        tables[key] = data
+        named.append({"lut": key, "explanation": text(item, "LUTExplanation")})
+    return named, tables, broken
+
+
+def polarity(ds: Header, photometric: str) -> tuple[bool, bool]:
+    """Whether grey is inverted after the VOI transformation, and whether the header contradicts itself about it.
+
+    Presentation LUT Shape decides where it is given (PS3.3 C.11.6, C.8.11.3): INVERSE belongs to MONOCHROME1 and is not a second inversion.
+    """
+    by_photometric = photometric == "MONOCHROME1"
+    shape = (text(ds, "PresentationLUTShape") or "").upper()
+    if shape not in {"IDENTITY", "INVERSE"}:
+        return by_photometric, False
+    return shape == "INVERSE", (shape == "INVERSE") != by_photometric
+
+
+def _inputs(ds: Header, slope: float, intercept: float) -> tuple[float, float]:
+    """Least and greatest modality value that the stored bits allow."""
+    bits = integer(ds, "BitsStored") or integer(ds, "BitsAllocated") or 16
+    bits = min(max(bits, 1), 32)
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if integer(ds, "PixelRepresentation") == 1 else (0, (1 << bits) - 1)
+    ends = (low * slope + intercept, high * slope + intercept)
+    return min(ends), max(ends)
+
+
 def _positive(pair: list[float] | None) -> list[float] | None:
     return pair if pair is not None and min(pair) > 0 else None
 
@@ -171,12 +212,23 @@ def spacing_of(ds: Header, measures: Header, rows: int, columns: int) -> dict[st
     return {"spacing": imager, "spacing_kind": "imager" if imager else "none"}
 
 
-def _group(item: Header | None, shared: Header | None, name: str) -> Header | None:
-    """The macro `name` of one frame: its own, else the shared one."""
-    for holder in (item, shared):
-        if holder is not None and (found := sequence(holder, name)):
+class _Groups:
+    """Functional groups (PS3.3 C.7.6.16): a macro of one frame is its own, else the shared one, else the data set itself."""
+
+    def __init__(self, ds: Header) -> None:
+        self._ds = ds
+        self._shared = next(iter(sequence(ds, "SharedFunctionalGroupsSequence")), None)
+        self._own = sequence(ds, "PerFrameFunctionalGroupsSequence")
+        self._found: dict[str, Header] = {}
+
+    def of(self, index: int, name: str) -> Header:
+        """The macro `name` of a frame. Shared ones are the same object for all frames."""
+        if index < len(self._own) and (found := sequence(self._own[index], name)):
             return found[0]
-    return None
+        if name not in self._found:
+            shared = sequence(self._shared, name) if self._shared is not None else []
+            self._found[name] = shared[0] if shared else self._ds
+        return self._found[name]
 
 
 def output_format(ds: Header) -> dict[str, Any]:
@@ -215,14 +267,14 @@ def build(ds: Header, sop_uid: str, syntax: str) -> list[Frame]:
     form = output_format(ds)
     plain = {"bits": form["bits"], "signed": form["signed"]}
     monochrome = form["samples"] == 1
-    lut = monochrome and bool(sequence(ds, "ModalityLUTSequence"))
-    raw = syntax in NATIVE_LITTLE_ENDIAN and not lut and _sent_as_stored(ds, monochrome=monochrome)
-    shared = next(iter(sequence(ds, "SharedFunctionalGroupsSequence")), None)
-    own = sequence(ds, "PerFrameFunctionalGroupsSequence")
+    lut_given = monochrome and bool(sequence(ds, "ModalityLUTSequence"))
+    raw = syntax in NATIVE_LITTLE_ENDIAN and not lut_given and _sent_as_stored(ds, monochrome=monochrome)
+    groups = _Groups(ds)
     count = frame_count(ds) or 1
     dose = number(ds, "DoseGridScaling")
     offsets = numbers(ds, "GridFrameOffsetVector", count) if count > 1 else None
     times = numbers(ds, "FrameTimeVector", count)
+    inverse, contradiction = polarity(ds, form["photometric"]) if monochrome else (False, False)
     common: Frame = {
         "index": 0,
         "_raw": raw,  # private: the stored bytes are what is sent
@@ -236,37 +288,50 @@ def build(ds: Header, sop_uid: str, syntax: str) -> list[Frame]:
         "patient_position": text(ds, "PatientPosition"),
         "padding": _stored(ds, "PixelPaddingValue", **plain) if monochrome else None,
         "frame_time": number(ds, "FrameTime") or None,
-        "smallest": _stored(ds, "SmallestImagePixelValue", **plain) if monochrome and not lut else None,
-        "largest": _stored(ds, "LargestImagePixelValue", **plain) if monochrome and not lut else None,
+        "inverse": inverse,
+        "_contradiction": contradiction,  # private: of polarity
+        "smallest": _stored(ds, "SmallestImagePixelValue", **plain) if monochrome and not lut_given else None,
+        "largest": _stored(ds, "LargestImagePixelValue", **plain) if monochrome and not lut_given else None,
     }
     frames = []
-    cached: dict[int, dict[str, Any]] = {}
+    spacings: dict[int, tuple[Header, dict[str, Any]]] = {}  # by macro, which is kept: another must not get its id
+    tables: dict[tuple[int, tuple[float, float]], tuple[Header, list[dict[str, Any]], bool]] = {}
+    told: set[str] = set()
     for i in range(count):
-        item = own[i] if i < len(own) else None
-        measures = _group(item, shared, "PixelMeasuresSequence") or ds
-        transform = _group(item, shared, "PixelValueTransformationSequence") or ds
-        voi = _group(item, shared, "FrameVOILUTSequence") or ds
-        place = _group(item, shared, "PlanePositionSequence") or ds
-        plane = _group(item, shared, "PlaneOrientationSequence") or ds
-        anatomy = _group(item, shared, "FrameAnatomySequence") or ds
-        if id(measures) not in cached:
-            cached[id(measures)] = spacing_of(ds, measures, rows, columns)
+        measures, transform, voi = (
+            groups.of(i, name + "Sequence") for name in ("PixelMeasures", "PixelValueTransformation", "FrameVOILUT")
+        )
+        place, plane, anatomy = (groups.of(i, name + "Sequence") for name in ("PlanePosition", "PlaneOrientation", "FrameAnatomy"))
+        if id(measures) not in spacings:
+            spacings[id(measures)] = (measures, spacing_of(ds, measures, rows, columns))
+        slope = 1.0 if lut_given or not monochrome else (dose or number(transform, "RescaleSlope") or 1.0)
+        intercept = 0.0 if lut_given or not monochrome else (number(transform, "RescaleIntercept") or 0.0)
+        inputs = (0.0, 65535.0) if lut_given else _inputs(ds, slope, intercept)
+        new: dict[str, dict[str, Any]] = {}
+        if monochrome and (id(voi), inputs) not in tables:
+            named, made, broken = voi_luts(voi, inputs, big_endian=syntax == BIG_ENDIAN)
+            tables[id(voi), inputs] = (voi, named, broken)
+            new = {key: data for key, data in made.items() if key not in told}
+            told |= new.keys()
+        _, named, broken = tables.get((id(voi), inputs), (voi, [], False))
         position = numbers(place, "ImagePositionPatient", 3)
         orientation = numbers(plane, "ImageOrientationPatient", 6)
         if orientation is not None and not _is_frame(orientation):
             orientation = None
         if offsets is not None and position is not None and orientation is not None:
             position = [float(p) for p in np.array(position) + np.cross(orientation[:3], orientation[3:]) * (offsets[i] - offsets[0])]
-        slope = number(transform, "RescaleSlope")
         frames.append(
             common
-            | cached[id(measures)]
+            | spacings[id(measures)][1]
             | {
                 "frame": i + 1,
-                "slope": 1.0 if lut or not monochrome else (dose or slope or 1.0),
-                "intercept": 0.0 if lut or not monochrome else (number(transform, "RescaleIntercept") or 0.0),
+                "slope": slope,
+                "intercept": intercept,
                 "rescale_type": "GY" if dose and text(ds, "DoseUnits") == "GY" else text(transform, "RescaleType"),
                 "windows": windows(voi) if monochrome else [],
+                "voi_luts": named,
+                "_luts": new,  # private: tables by key, each at the first frame of the object that has it
+                "_broken_lut": broken,
                 "position": position,
                 "orientation": orientation,
                 "slice_location": number(ds, "SliceLocation"),

@@ -18,7 +18,7 @@ def put_in_order(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
     console and other workstations call 61, and a chest is scrolled from the top as it was reconstructed.
 
     Codes: mixed_sizes, mixed_orientation, mixed_spacing, tilt (the stack is sheared), gaps, irregular_spacing,
-    duplicate_positions, no_spacing, region_outside.
+    duplicate_positions, no_spacing, region_outside, voi_lut_unusable, polarity_contradiction.
     """
     warnings: list[str] = []
     if not frames:
@@ -33,6 +33,10 @@ def put_in_order(frames: list[Frame]) -> tuple[list[Frame], list[str]]:
         warnings.append("no_spacing")
     if any(f.get("outside") for f in frames):
         warnings.append("region_outside")
+    if any(f.get("_broken_lut") for f in frames):
+        warnings.append("voi_lut_unusable")
+    if any(f.get("_contradiction") for f in frames):
+        warnings.append("polarity_contradiction")
     placed = all(f["position"] is not None and f["orientation"] is not None for f in frames)
     if placed and len(frames) > 1:
         orientations = np.array([f["orientation"] for f in frames])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
-
 # characters with another reading when they are a surname
 SURNAMES = {
     "曾": "zeng", "单": "shan", "仇": "qiu", "解": "xie", "任": "ren", "查": "zha", "盖": "ge", "区": "ou", "朴": "piao",
@@ -27,6 +25,8 @@ def pinyin(name: str) -> tuple[str, str]:
     plain = "".join(c for c in name if "㐀" <= c <= "鿿" or c >= "\U00020000")
     if not plain:
         return "", ""
+    from pypinyin import Style, lazy_pinyin  # half a second and 40 MB of dictionaries: from the first Chinese name on
+
     if plain[:2] in DOUBLE:
         syllables = [*DOUBLE[plain[:2]], *lazy_pinyin(plain[2:], style=Style.NORMAL)]
     elif plain[0] in SURNAMES:

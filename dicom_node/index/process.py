@@ -18,6 +18,7 @@ from dicom_node.annotations import Annotations
 from dicom_node.archive.files import Archive
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database, StaleIndexError
+from dicom_node.index.places import index_file, journal_file
 from dicom_node.index.publish import Publisher
 from dicom_node.index.register import Register
 from dicom_node.index.retry import Outcome, retry
@@ -151,16 +152,6 @@ class Follower:
     def alive(self) -> bool:
         """Whether the follower has made a round lately."""
         return self._thread.is_alive() and time.monotonic() - self.beat < 30
-
-
-def journal_file(settings: Settings) -> Path:
-    """Where the journal is."""
-    return settings.data / "journal" / "journal.jsonl"
-
-
-def index_file(settings: Settings) -> Path:
-    """Where the index is."""
-    return settings.data / "index" / "index.duckdb"
 
 
 def open_index(settings: Settings, archive: Archive, tombstones: Tombstones) -> Database:

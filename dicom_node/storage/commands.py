@@ -13,7 +13,7 @@ from pathlib import Path
 from dicom_node import logs
 from dicom_node.feed import Feed
 from dicom_node.index.database import Database
-from dicom_node.index.process import index_file, journal_file
+from dicom_node.index.places import index_file, journal_file
 from dicom_node.index.writer import IndexWriter
 from dicom_node.settings import Settings, load
 from dicom_node.storage.adoption import adopt

@@ -81,6 +81,10 @@ class Context:
             raise ProblemError("image.unshowable", f"reason: {row['unshowable']}")
         return frames
 
+    def luts(self, row: Row) -> dict[str, dict[str, Any]]:
+        """The VOI LUTs of the instance's series by key."""
+        return self.node.library.series(self.reader.scope, row["study_uid"], row["series_uid"]).luts
+
     def path(self, row: Row) -> Path:
         """The instance's file."""
         return self.node.archive.path(row["digest"])

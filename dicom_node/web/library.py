@@ -37,6 +37,13 @@ class Series:
     warnings: list[str]
     frames_of: dict[str, list[dict[str, Any]]]
     """The frames of each instance in its own order."""
+    luts: dict[str, dict[str, Any]]
+    """VOI LUTs by key, as `lut.Lut.data` gives them."""
+
+    @property
+    def weight(self) -> int:
+        """What it takes of the room for held series, in frames (about 4 kB each)."""
+        return len(self.frames) + sum(len(data["data"]) for data in self.luts.values()) // 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Library:
 
     def __post_init__(self) -> None:
         self._studies: Held[_Study] = Held(self.database, HELD_INSTANCES, lambda study: len(study.rows))
-        self._series: Held[Series] = Held(self.database, HELD_FRAMES, lambda series: len(series.frames))
+        self._series: Held[Series] = Held(self.database, HELD_FRAMES, lambda series: series.weight)
         self._metadata: Held[bytes] = Held(self.database, HELD_BYTES, len)
 
     def instances(self, scope: Scope, study: str, series: str | None = None, instance: str | None = None) -> list[Row]:
@@ -104,10 +111,12 @@ class Library:
         texts = {row["arrival"]: row["frame_json"] for row in found}
         frames = [frame for row in rows if row["arrival"] in texts for frame in orjson.loads(texts[row["arrival"]])]
         frames_of: dict[str, list[dict[str, Any]]] = {}
+        luts: dict[str, dict[str, Any]] = {}
         for frame in frames:
+            luts |= frame.pop("_luts", {})
             frames_of.setdefault(frame["sop_uid"], []).append(frame)
         ordered, warnings = put_in_order(frames)
-        return Series(ordered, instances, warnings, frames_of)
+        return Series(ordered, instances, warnings, frames_of, luts)
 
     def headers(self, rows: Sequence[Row]) -> list[str]:
         """Header JSON of each row, from its file where the index has not written it yet; long binary values are references."""

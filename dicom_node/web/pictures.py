@@ -19,7 +19,7 @@ from dicom_node.web.problems import ProblemError
 JPEG, PNG = "image/jpeg", "image/png"
 THUMBNAIL = (200, 200)
 MAX_VIEWPORT = 4096
-RENDERING = 1  # part of every picture's entity tag: another number when the same request gives other pixels
+RENDERING = 2  # part of every picture's entity tag: another number when the same request gives other pixels
 _FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 
 
@@ -58,7 +58,7 @@ def answer(here: Context, request: Request, rows: list[Row], number: int | None,
         raise ProblemError("image.unshowable", str(error)) from error
     shape = (frame["rows"], frame["columns"]) + ((3,) if frame["samples"] == 3 else ())
     array = np.frombuffer(data, f"<{'i' if frame['signed'] else 'u'}{frame['bits'] // 8}").reshape(shape)
-    body = rendering.encode(rendering.picture(array, frame, look.window, look.box), media_type, look.quality)
+    body = rendering.encode(rendering.picture(array, frame, look.window, look.box, here.luts(row)), media_type, look.quality)
     return answers.content(request, media_type, tag, body)
 
 

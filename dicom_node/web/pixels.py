@@ -13,9 +13,10 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.pixels.processing import apply_color_lut
 
-from dicom_node.index.frames import MAX_FRAME_BYTES, frame_count, integer, sequence
+from dicom_node.index import lut
+from dicom_node.index.frames import BIG_ENDIAN, MAX_FRAME_BYTES, Header, frame_count, integer, sequence
 
 Frame = dict[str, Any]
 JPEG_FAMILY = "1.2.840.10008.1.2.4."
@@ -70,12 +71,21 @@ def _decode(ds: Dataset, frame: Frame) -> np.ndarray[Any, Any]:
     found = get_decoder(syntax).as_array(ds, index=index, raw=False)[0]
     if frame["samples"] == 3:
         return _rgb(found, ds)
-    if sequence(ds, "ModalityLUTSequence"):
-        found = apply_modality_lut(found, ds)
+    if tables := sequence(ds, "ModalityLUTSequence"):
+        found = _modality_values(found, tables[0], big_endian=syntax == BIG_ENDIAN)
     kind = np.dtype(f"<{'i' if frame['signed'] else 'u'}{frame['bits'] // 8}")
     if found.shape != (frame["rows"], frame["columns"]):
         raise UndecodableError("decoded size differs from the header")
     return np.ascontiguousarray(found.astype(kind, copy=False))
+
+
+def _modality_values(found: np.ndarray[Any, Any], item: Header, *, big_endian: bool) -> np.ndarray[Any, Any]:
+    """Stored values through the Modality LUT (PS3.3 C.11.1); UndecodableError where it is unusable: stored values are no substitute."""
+    limits = np.iinfo(found.dtype)
+    try:
+        return lut.read(item, (float(limits.min), float(limits.max)), big_endian=big_endian).map(found)
+    except lut.LutError as error:
+        raise UndecodableError(f"modality LUT: {error}") from error
 
 
 def _rgb(found: np.ndarray[Any, Any], ds: Dataset) -> np.ndarray[Any, Any]:

@@ -31,6 +31,7 @@ def header(series: Series) -> dict[str, Any]:
         "frames": [shown(frame) for frame in series.frames],
         "order": middle_outwards(len(series.frames)),
         "warnings": series.warnings,
+        "luts": series.luts,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from hub_config import iri
 from hub_config.pages.log import set_up_logging
 from hub_config.pages.settings import PagesSettings, read_settings
 
@@ -17,6 +18,7 @@ def main() -> None:
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         os.environ[name] = str(settings.run / "jupyter")
     os.environ["JUPYTER_NO_CONFIG"] = "1"
+    iri.postpone()
     from hub_config.pages.service import PagesService
 
     service = PagesService(settings)

@@ -95,12 +95,14 @@ def wait_for_more(node: RunningNode, senders: Senders, than: int) -> None:
 
 @pytest.mark.timeout(180)
 def test_killed_children_lose_and_double_nothing(own_node: RunningNode) -> None:
-    kill_loop(own_node, 20)
+    """Each child four times."""
+    kill_loop(own_node, 8)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_two_hundred_kills(own_node: RunningNode) -> None:
+    """A hundred kills of each child find the rarer instants: a commit, a rename, a line of the journal cut in two."""
     kill_loop(own_node, 200)
 
 

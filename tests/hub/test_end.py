@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, take_free_port
-from tests.running_hub import PROGRAMS, RunningHub, outside_environment, processes_of, wait_until
+from tests.running_hub import AS_FROM_A_TERMINAL, PROGRAMS, RunningHub, outside_environment, processes_of, wait_until
 
 
 def started(hub: RunningHub) -> bool:
@@ -72,7 +72,8 @@ def test_a_terminal_that_goes_away_ends_it_cleanly(tmp_path: Path) -> None:
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(ROOT)
-        os.execve(sys.executable, [sys.executable, "-m", "hub_config", "run"], outside_environment() | settings)  # noqa: S606 - fixed words
+        command = [*AS_FROM_A_TERMINAL, sys.executable, "-m", "hub_config", "run"]
+        os.execvpe(command[0], command, outside_environment() | settings)  # noqa: S606 - fixed words
     os.set_blocking(terminal, False)
     said = b""
 

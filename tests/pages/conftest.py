@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,22 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.conftest import take_free_port
-from tests.pages.running import ROOT, Pages
+from tests.pages.running import Pages
 
 
 @pytest.fixture(scope="package")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The front end as `npm run build` makes it, with the desk that these tests open, in a folder of its own."""
-    dist = tmp_path_factory.mktemp("dist")
-    environment = dict(os.environ) | {"HUB_DIST": str(dist), "HUB_ENTRIES": "coming"}
-    vite = ROOT / "node_modules" / "vite" / "bin" / "vite.js"
-    for command in ([str(vite), "build", "--config", "apps/vite.config.ts"], ["apps/desk/compress.mjs"]):
-        subprocess.run(["node", *command], cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True)
-    return dist
-
-
-@pytest.fixture(scope="package")
-def make_pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pages]]:
+def make_pages(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pages]]:
     """Starts a set-up with settings of its own."""
     started: list[Pages] = []
 
@@ -38,7 +25,7 @@ def make_pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (folder / "private.pem").write_bytes(pem)
         (folder / "public.pem").write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-        pages = Pages(folder, built, pem.decode(), stranger.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+        pages = Pages(folder, front_end, pem.decode(), stranger.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
         started.append(pages)
         pages.settings = {"PAGES_POOL": "2", "PAGES_REFILL": "0.2", **settings}
         pages.ports = {name: take_free_port() for name in ("ris", "pages", "proxy", "proxy-api")}

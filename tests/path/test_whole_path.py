@@ -69,7 +69,7 @@ def measure_the_phantom(doctor: Page) -> None:
     expect(by(doctor, "image-position")).to_contain_text("61 / 120")
     doctor.wait_for_timeout(300)
     start, end = Drawn(doctor).markers()
-    by(doctor, "tool-length").click()
+    by(doctor, "tool-measure").click()
     doctor.mouse.move(*start)
     doctor.mouse.down()
     doctor.mouse.move((start[0] + end[0]) / 2, start[1] + 5)

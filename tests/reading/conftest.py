@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from tests.reading.desk_stack import ROOT, Stack
+from tests.reading.desk_stack import Stack
 
 
 @pytest.fixture(scope="package")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The front end with the viewer, built into a folder of its own; an existing build may be named by HUB_DIST."""
-    if given := os.environ.get("HUB_DIST"):
-        return Path(given)
-    dist = tmp_path_factory.mktemp("dist")
-    environment = dict(os.environ) | {"HUB_DIST": str(dist), "VIEWER_DIST": str(dist)}
-    vite = str(ROOT / "node_modules/vite/bin/vite.js")
-    for command in ([vite, "build", "--config", "apps/vite.config.ts"], ["apps/viewer/build.mjs"], ["apps/desk/compress.mjs"]):
-        subprocess.run(["node", *command], cwd=ROOT, env=environment, check=True, timeout=120, capture_output=True)
-    return dist
-
-
-@pytest.fixture(scope="package")
-def stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """ris, node, pages, zygote and proxy."""
-    running = Stack(tmp_path_factory.mktemp("desk"), built)
+    running = Stack(tmp_path_factory.mktemp("desk"), front_end)
     try:
         running.begin()
         yield running

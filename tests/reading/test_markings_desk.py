@@ -192,7 +192,9 @@ def test_a_case_shows_only_its_own_and_undo_stays_in_it(stack: Stack, open_desk:
     expect(by(page, "marking")).to_have_count(1)
     (value,) = values(page)
     # at once: the pending save goes out all the same
+    page.evaluate("addEventListener('keydown', (e) => { window.seen = [e.key, e.defaultPrevented, e.target.outerHTML.slice(0, 80)] })")
     page.keyboard.press("F8")
+    print(page.evaluate("window.seen"), page.evaluate("document.activeElement.outerHTML.slice(0, 100)"))
     page.wait_for_timeout(4000); page.screenshot(path="/tmp/s.png"); print(one, two, page.locator("[data-testid=viewer]").get_attribute("data-shown"))
     page.locator(f'[data-testid="viewer"][data-shown^="{two[1]} "]').wait_for(timeout=20_000)
     expect(by(page, "markings-empty")).to_be_visible()

@@ -67,8 +67,11 @@ def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str,
     box = page.locator(".px-cell").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    by(page, "tool-measures").click()
     by(page, "tool-ellipse").click()
-    expect(by(page, "tool-ellipse")).to_have_attribute("aria-pressed", "true")
+    expect(by(page, "panel-measures")).to_have_count(0)
+    expect(by(page, "tool-measure")).to_have_attribute("data-tool", "ellipse")
+    expect(by(page, "tool-measure")).to_have_attribute("aria-pressed", "true")
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 20, y + 20)
@@ -90,3 +93,31 @@ def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str,
     expect(page.locator(".px-edge-top")).to_have_text(before)
     by(page, "tool-reset").click()
     expect(left).to_have_text(before)
+
+
+@pytest.mark.clause("V-27", "V-30", "V-31", "V-37")
+def test_planes_of_a_series_by_the_toolbar(open_desk: Open, case: tuple[str, str]) -> None:
+    page = opened(open_desk, case)
+    expect(by(page, "tool-slab")).to_have_count(0)
+    by(page, "tool-mpr").click()
+    for position, plane in enumerate(("横断位", "冠状位", "矢状位")):
+        expect(page.locator(".px-cell").nth(position)).to_contain_text(f"{plane}  重建")
+    coronal = page.locator(".px-cell").nth(1)
+    by(page, "tool-crosshair").click()
+    box = page.locator(".px-cell").nth(0).bounding_box()
+    assert box is not None
+    line = coronal.locator('line[data-of="sagittal"]')
+    before = line.get_attribute("x1")
+    page.mouse.click(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+    expect(line).not_to_have_attribute("x1", before or "")
+    coronal.click()
+    by(page, "tool-slab").click()
+    by(page, "slab-max").click()
+    by(page, "slab-thickness").fill("20")
+    by(page, "slab-thickness").press("Enter")
+    expect(coronal).to_contain_text("MIP 20 mm")
+    expect(by(page, "tool-slab")).to_contain_text("MIP 20")
+    by(page, "tool-mpr").click()
+    expect(page.locator(".px-cell")).to_have_count(1)
+    expect(by(page, "tool-slab")).to_have_count(0)
+    expect(by(page, "image-position")).to_contain_text("/ 20")

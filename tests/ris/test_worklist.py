@@ -102,7 +102,9 @@ def test_pinyin_of_known_names() -> None:
 
 
 @pytest.mark.clause("R-5")
-def test_twenty_thousand_exams_answer_at_once(house: House) -> None:
+@pytest.mark.parametrize("exams", [2_000, pytest.param(20_000, marks=pytest.mark.long)])
+def test_a_long_worklist_is_cut_counted_and_searched(house: House, exams: int) -> None:
+    """Of a worklist longer than a page all are counted; that its page comes at once is judged in the long form, of twenty thousand."""
     ordered = book(house, "HB")
     template = house.as_("radiologist.c").get(f"/worklist?q={ordered['exams'][0]['accession']}")["rows"][0]
     with house.database.read() as session:
@@ -110,12 +112,12 @@ def test_twenty_thousand_exams_answer_at_once(house: House) -> None:
         patient = exam.patient
     first = 1_000_000
     stages = ("booked", "arriving", "to_write", "writing", "to_review", "signed", "signed", "signed", "signed", "signed")
-    exams, rows, tokens = [], [], []
+    added, rows, tokens = [], [], []
     base = {column.name: getattr(exam, column.key) for column in Exam.__table__.columns if column.name not in {"id", "accession_key"}}
-    for place in range(20_000):
+    for place in range(exams):
         number = first + place
         stage = stages[place % len(stages)]
-        exams.append({**base, "id": number, "accession_key": None, "order_id": None})
+        added.append({**base, "id": number, "accession_key": None, "order_id": None})
         shown = {**template, "exam_id": number, "stage": stage}
         haystack = f"acc{number} mass test"
         rows.append(
@@ -124,7 +126,7 @@ def test_twenty_thousand_exams_answer_at_once(house: House) -> None:
         )  # fmt: skip
         tokens.append({"token": f"{number % 1000:03d}", "exam": number})
     with house.database.write() as session:
-        session.execute(insert(Exam), exams)
+        session.execute(insert(Exam), added)
         session.execute(insert(WorklistRow), rows)
         session.execute(insert(ExamToken), tokens)
     try:
@@ -139,10 +141,10 @@ def test_twenty_thousand_exams_answer_at_once(house: House) -> None:
                 body = read_worklist(session, scope, "clinician.hb", filters)
                 times.append(time.perf_counter() - begun)
         assert len(json.loads(body)["rows"]) == 500
-        assert statistics.median(times) < 0.05, times
+        assert exams < 20_000 or statistics.median(times) < 0.05, times
         answer = reader.ask("GET", "/worklist?limit=500", headers={"Accept-Encoding": "gzip"})
         assert answer.headers["content-encoding"] == "gzip"
-        assert answer.json()["counts"]["all"] >= 20_000
+        assert answer.json()["counts"]["all"] >= exams
         assert reader.get("/worklist?q=777&limit=500")["rows"]
     finally:
         with house.database.write() as session:

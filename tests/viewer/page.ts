@@ -6,6 +6,7 @@ interface Bench {
   events: { name: string; value: unknown; at: number }[];
   mount(id: string, options?: ViewerOptions): Promise<void>;
   pixel(id: string, column: number, row: number, cell?: number): number[];
+  greys(id: string, places: [number, number][]): number[][];
   hash(id: string): Promise<string>;
   facts(): Promise<unknown>;
 }
@@ -27,6 +28,19 @@ const bench: Bench = {
     const scale = canvas.width / box.width;
     const [x, y] = [Math.floor((place.x - box.left) * scale), Math.floor((place.y - box.top) * scale)];
     return [...(canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(x, y, 1, 1).data.slice(0, 3)];
+  },
+  /** As `pixel`, of many image pixels from one picture. */
+  greys(id, places) {
+    const viewer = bench.viewers[id] as Viewer;
+    const canvas = viewer.canvas() as HTMLCanvasElement;
+    const box = canvas.getBoundingClientRect();
+    const scale = canvas.width / box.width;
+    const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(0, 0, canvas.width, canvas.height);
+    return places.map((place) => {
+      const { x, y } = viewer.screenOf(place) as { x: number; y: number };
+      const at = 4 * (Math.floor((y - box.top) * scale) * canvas.width + Math.floor((x - box.left) * scale));
+      return [...data.slice(at, at + 3)];
+    });
   },
   async hash(id) {
     const canvas = (bench.viewers[id] as Viewer).canvas() as HTMLCanvasElement;

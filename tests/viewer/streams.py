@@ -19,11 +19,16 @@ class Stream:
     """Frames with their pixels, middle outwards, and the warnings of the series."""
 
     def __init__(
-        self, frames: list[tuple[JsonFrame, bytes]], warnings: list[str] | None = None, summary: dict[str, Any] | None = None
+        self,
+        frames: list[tuple[JsonFrame, bytes]],
+        warnings: list[str] | None = None,
+        summary: dict[str, Any] | None = None,
+        luts: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         self.frames = frames
         self.warnings = warnings or []
         self.summary = summary or {}
+        self.luts = luts or {}
         for index, (frame, _) in enumerate(frames):
             frame["index"] = index
 
@@ -33,7 +38,9 @@ class Stream:
         return sorted(range(len(self.frames)), key=lambda index: (abs(index - middle), index))
 
     def header(self) -> bytes:
-        text = json.dumps({"frames": [frame for frame, _ in self.frames], "order": self.order, "warnings": self.warnings}).encode()
+        text = json.dumps(
+            {"frames": [frame for frame, _ in self.frames], "order": self.order, "warnings": self.warnings, "luts": self.luts}
+        ).encode()
         return struct.pack("<I", len(text)) + text
 
     def parts(self) -> list[bytes]:

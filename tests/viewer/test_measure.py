@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -214,3 +215,109 @@ def test_half_an_angle_never_goes_on_elsewhere(bench: Bench, left: str) -> None:
     before = len(found)
     assert draw_length(bench)["kind"] == "length"  # the mouse is free again
     assert len(bench.run("bench.viewers.a.measurements()")) == before + 1
+
+
+@pytest.mark.clause("V-13")
+def test_a_hand_that_rests_while_it_draws_makes_one_step(bench: Bench) -> None:
+    bench.mount()
+    bench.show(Stream([frame_of(picture(), spacing=[0.8, 0.8])]))
+    bench.call("setTool", "ellipse")
+    mouse, middle = bench.page.mouse, bench.screen(50, 50)
+    mouse.move(*middle)
+    mouse.down()
+    for step in (10, 20, 30):
+        mouse.move(middle[0] + step, middle[1] + step)
+        bench.page.wait_for_timeout(450)
+    mouse.up()
+    bench.page.wait_for_timeout(450)
+    assert len(bench.run("bench.viewers.a.measurements()")) == 1
+    bench.call("undo")
+    assert bench.run("bench.viewers.a.measurements()") == []
+    bench.call("redo")
+    assert len(bench.run("bench.viewers.a.measurements()")) == 1
+
+
+def click_through(bench: Bench, places: list[tuple[float, float]]) -> None:
+    """Clicks on image pixels, one after the other; the first press begins a drawing."""
+    for place in places:
+        bench.page.mouse.click(*bench.screen(*place))
+        bench.page.wait_for_timeout(450)  # Cornerstone holds a click back until it can be no double click
+
+
+@pytest.mark.clause("V-10")
+def test_a_polyline_is_as_long_as_its_parts(bench: Bench) -> None:
+    bench.mount()
+    bench.show(Stream([frame_of(picture(), spacing=[0.5, 1.25])]))
+    bench.call("setTool", "polyline")
+    corners = [(20.0, 20.0), (60.0, 20.0), (60.0, 80.0), (90.0, 110.0)]
+    click_through(bench, corners)
+    assert bench.run("bench.viewers.a.measurements().length") == 1  # still being drawn
+    bench.page.locator("#a .px-viewer").focus()
+    bench.page.keyboard.press("Enter")
+    bench.settle()
+    (one,) = bench.run("bench.viewers.a.measurements()")
+    assert one["kind"] == "polyline"
+    points = one["points"][: len(corners)]
+    assert np.allclose(points, corners, atol=0.6)
+    expected = sum(math.hypot((b[0] - a[0]) * 1.25, (b[1] - a[1]) * 0.5) for a, b in itertools.pairwise(one["points"]))
+    assert one["value"] == pytest.approx(expected, abs=0.05)
+    # columns 40 × 1.25, rows 60 × 0.5, then 30 of both
+    assert expected == pytest.approx(50 + 30 + math.hypot(37.5, 15), abs=2.5)
+    assert one["unit"] == "mm"
+
+
+@pytest.mark.clause("V-15")
+def test_a_polygon_closes_on_its_first_point_and_averages_what_is_inside(bench: Bench) -> None:
+    image = np.zeros((128, 128), np.int16)
+    image[:, :64] = 100
+    image[:, 64:] = 300
+    bench.mount()
+    bench.show(Stream([frame_of(image, spacing=[0.5, 0.8])]))
+    bench.call("setTool", "polygon")
+    corners = [(40.0, 30.0), (88.0, 30.0), (88.0, 90.0), (40.0, 90.0)]
+    click_through(bench, [*corners, corners[0]])
+    (one,) = bench.run("bench.viewers.a.measurements()")
+    assert len(one["points"]) == 4
+    assert np.allclose(one["points"], corners, atol=0.6)
+    xs, ys = np.array(one["points"]).T
+    shoelace = abs(np.dot(xs, np.roll(ys, -1)) - np.dot(ys, np.roll(xs, -1))) / 2
+    assert one["value"] == pytest.approx(shoelace * 0.8 * 0.5, rel=1e-4)
+    assert one["unit"] == "mm²"
+    # half of it is 100, half 300
+    assert one["stats"]["mean"] == pytest.approx(200, abs=5)
+    assert one["stats"]["sd"] == pytest.approx(100, abs=1)
+    assert (one["stats"]["min"], one["stats"]["max"]) == (100, 300)
+    saved = bench.run("bench.viewers.a.measurements()")
+    bench.call("setMeasurements", [])
+    bench.call("setMeasurements", saved)
+    assert bench.run("bench.viewers.a.measurements()") == saved
+
+
+@pytest.mark.clause("V-17", "V-18")
+@pytest.mark.parametrize(("tool", "words"), [("cardiothoracic", "心胸比 0.50"), ("ratio", "比值 0.50")])
+def test_the_ratio_of_two_lines(bench: Bench, tool: str, words: str) -> None:
+    """A heart of 50 and a thorax of 100 columns, without any mm: the ratio is true all the same."""
+    bench.mount()
+    bench.show(Stream([frame_of(picture(), spacing=None, spacing_kind="none")]))
+    bench.call("setTool", tool)
+    click_through(bench, [(40.0, 60.0), (90.0, 64.0), (15.0, 90.0), (115.0, 83.0)])
+    (one,) = bench.run("bench.viewers.a.measurements()")
+    assert one["value"] == pytest.approx(0.5, abs=0.012)
+    assert words in bench.text("#a svg")
+    (_, ay), (_, by), (_, cy), (_, dy) = one["points"]
+    level = tool == "cardiothoracic"
+    assert (ay == pytest.approx(by, abs=0.01), cy == pytest.approx(dy, abs=0.01)) == (level, level)
+    assert "px" in bench.text("#a svg")
+
+
+@pytest.mark.clause("V-10", "V-15")
+def test_a_path_given_up_leaves_nothing_half(bench: Bench) -> None:
+    bench.mount()
+    bench.show(Stream([frame_of(picture(), spacing=[0.8, 0.8])]))
+    bench.call("setTool", "ratio")
+    click_through(bench, [(40.0, 60.0), (90.0, 64.0)])
+    bench.call("setTool", "window")
+    assert bench.run("bench.viewers.a.measurements()") == []
+    assert "比值" not in bench.text("#a svg")
+    bench.call("setTool", "length")
+    assert draw_length(bench)["kind"] == "length"

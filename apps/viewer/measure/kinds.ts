@@ -3,7 +3,8 @@ import type { Frame } from '../frame';
 import type { ImageSource } from '../source';
 import { say, type Language } from '../words';
 import { angleAt, cobbAngle } from './angles';
-import { lengthOf, valueText, valueUnit, type ImagePoint } from './length';
+import { lengthOf, valueText, valueUnit, type ImagePoint, type Length } from './length';
+import { pathLength, polygon, ratioOf } from './path';
 import { probeFrame } from './probe';
 import { areaOf, ellipse, rectangle, regionStats, type Region, type RegionStats } from './region';
 
@@ -29,7 +30,13 @@ type Four = readonly [ImagePoint, ImagePoint, ImagePoint, ImagePoint];
 interface Kind {
   /** Name of the tool in Cornerstone, and in the annotations drawn with it. */
   tool: string;
-  points: number;
+  /** How many points it has. */
+  least: number;
+  most: number;
+  /** How its points are joined, for tools drawn by clicks. */
+  path?: 'open' | 'closed' | 'pairs';
+  /** Its lines stay level in the image. */
+  level?: boolean;
   read(on: Measured, points: readonly ImagePoint[]): Reading;
 }
 
@@ -53,10 +60,19 @@ function inside(on: Measured, region: Region): Reading {
   return { value, unit, stats, lines };
 }
 
+/** Two lines of one image: their ratio needs no mm, so that it is true on every image. */
+function ratio({ frame, language }: Measured, [a, b, c, d]: Four, name: 'ratio' | 'cardiothoracic'): Reading {
+  const [first, second] = [lengthOf(frame, a, b), lengthOf(frame, c, d)];
+  const value = ratioOf(first.value, second.value);
+  const [short, long] = [first, second].sort((one, other) => one.value - other.value) as [Length, Length];
+  return { value, unit: '', lines: [`${say(name, language)} ${value === null ? '—' : value.toFixed(2)}`, `${amount(short.value, short.unit)} / ${amount(long.value, long.unit)}`] };
+}
+
 export const KINDS = {
   length: {
     tool: 'PxLength',
-    points: 2,
+    least: 2,
+    most: 2,
     read({ frame }, points) {
       const { value, unit } = lengthOf(frame, ...(points as [ImagePoint, ImagePoint]));
       return { value, unit, lines: [amount(value, unit)] };
@@ -64,18 +80,37 @@ export const KINDS = {
   },
   probe: {
     tool: 'PxProbe',
-    points: 1,
+    least: 1,
+    most: 1,
     read({ series, index, frame, modality }, points) {
       const { value, text, padding } = probeFrame(series, index, points[0] as ImagePoint);
       const unit = valueUnit(frame, modality);
       return { value, unit, lines: [text === null ? '—' : `${text}${unit === '' || padding ? '' : ` ${unit}`}`] };
     },
   },
-  angle: { tool: 'PxAngle', points: 3, read: ({ frame }, points) => degrees(angleAt(frame, ...(points as [ImagePoint, ImagePoint, ImagePoint]))) },
-  cobb: { tool: 'PxCobb', points: 4, read: ({ frame }, points) => degrees(cobbAngle(frame, points as unknown as Four)) },
-  ellipse: { tool: 'PxEllipse', points: 4, read: (on, points) => inside(on, ellipse(points as unknown as Four)) },
-  rectangle: { tool: 'PxRectangle', points: 4, read: (on, points) => inside(on, rectangle(points as unknown as Four)) },
+  angle: { tool: 'PxAngle', least: 3, most: 3, read: ({ frame }, points) => degrees(angleAt(frame, ...(points as [ImagePoint, ImagePoint, ImagePoint]))) },
+  cobb: { tool: 'PxCobb', least: 4, most: 4, read: ({ frame }, points) => degrees(cobbAngle(frame, points as unknown as Four)) },
+  ellipse: { tool: 'PxEllipse', least: 4, most: 4, read: (on, points) => inside(on, ellipse(points as unknown as Four)) },
+  rectangle: { tool: 'PxRectangle', least: 4, most: 4, read: (on, points) => inside(on, rectangle(points as unknown as Four)) },
+  polyline: {
+    tool: 'PxPolyline',
+    least: 2,
+    most: 500,
+    path: 'open',
+    read({ frame }, points) {
+      const { value, unit } = pathLength(frame, points);
+      return { value, unit, lines: [amount(value, unit)] };
+    },
+  },
+  polygon: { tool: 'PxPolygon', least: 3, most: 500, path: 'closed', read: (on, points) => inside(on, polygon(points)) },
+  ratio: { tool: 'PxRatio', least: 4, most: 4, path: 'pairs', read: (on, points) => ratio(on, points as unknown as Four, 'ratio') },
+  cardiothoracic: { tool: 'PxCardiothoracic', least: 4, most: 4, path: 'pairs', level: true, read: (on, points) => ratio(on, points as unknown as Four, 'cardiothoracic') },
 } as const satisfies Record<string, Kind>;
+
+/** Whether a kind can have this many points. */
+export function isEnough(kind: MeasurementKind, points: number): boolean {
+  return points >= KINDS[kind].least && points <= KINDS[kind].most;
+}
 
 export type MeasurementKind = keyof typeof KINDS;
 

@@ -159,11 +159,14 @@ export class Reformat implements ImageSource {
   }
 }
 
+/** Axis of LPS along which planes that are not turned follow each other. */
+const AXIS: Record<PlaneName, number> = { sagittal: 0, coronal: 1, axial: 2 };
+
 /** Frames as the rest of the viewer knows them; what only a received image has is empty. */
 function framesOf(planes: Planes, like: Frame, slab: Slab | null): Frame[] {
   const { spacing, columns, rows, row, column, depths } = planes;
   const step = depths.length > 1 ? ((depths[depths.length - 1] as number) - (depths[0] as number)) / (depths.length - 1) : spacing;
-  return depths.map((depth, index) => ({
+  return depths.map((_, index) => ({
     index,
     sop_uid: '',
     frame: index,
@@ -174,16 +177,18 @@ function framesOf(planes: Planes, like: Frame, slab: Slab | null): Frame[] {
     signed: true,
     samples: 1,
     photometric: like.photometric,
+    ...(like.inverse === undefined ? {} : { inverse: like.inverse }),
     slope: 1,
     intercept: 0,
     rescale_type: like.rescale_type,
     windows: like.windows,
+    ...(like.luts ? { luts: like.luts } : {}),
     spacing: [spacing, spacing],
     spacing_kind: 'pixel',
     position: [...originOf(planes, index)],
     orientation: [...row, ...column],
     frame_of_reference: like.frame_of_reference,
-    slice_location: depth,
+    slice_location: planes.turned ? null : (originOf(planes, index)[AXIS[planes.name]] ?? null),
     thickness: slab ? slab.thickness : step,
     patient_position: like.patient_position,
     laterality: null,

@@ -21,10 +21,12 @@ export interface Picture {
 /** The pixels of the cuts in the volume's order. */
 export type Pixels = readonly FramePixels[];
 
-/** A value no place in the volume has: outside, in a gap, padding. */
+/** A value no place in the volume has (outside, in a gap, padding), so low that every window draws it black. */
 export function blankOf(pixels: Pixels): number {
   const least = Math.min(...pixels.map((one) => one.min));
-  return Number.isFinite(least) ? Math.floor(least) - 1 : -1;
+  const most = Math.max(...pixels.map((one) => one.max));
+  if (!Number.isFinite(least) || least > -32768) return -32768;
+  return Math.floor(least - 10 * (most - least)) - 1;
 }
 
 /** Whether every value, and the blank, fits 16 bit with sign. */

@@ -1,0 +1,1 @@
+"""What a person has set for himself, as documents of a known shape."""

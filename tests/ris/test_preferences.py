@@ -1,0 +1,108 @@
+"""Preference documents: one's own, in their shape, and never over somebody's newer one."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.ris.conftest import House, Person
+
+pytestmark = pytest.mark.clause("V-4")
+PATH = "/me/preferences/window-presets"
+LUNG: dict[str, Any] = {
+    "name": "肺尖",
+    "modality": "CT",
+    "pattern": "*lung*",
+    "window": {"center": -600, "width": 1600, "function": "SIGMOID"},
+    "gamma": 1.4,
+    "automatic": True,
+}
+
+
+def put(person: Person, version: int, *presets: dict[str, Any]) -> Any:
+    return person.ask("PUT", PATH, json={"version": version, "document": {"presets": list(presets)}})
+
+
+def test_a_document_is_kept_read_again_and_versioned(house: House) -> None:
+    doctor = house.as_("radiologist.ha")
+    assert doctor.get(PATH) == {"key": "window-presets", "version": 0, "document": {"presets": []}, "changed_at": None}
+    answer = put(doctor, 0, LUNG | {"modality": " ct "})
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+    again = house.login("radiologist.ha").get(PATH)
+    assert again["document"] == {"presets": [LUNG]}
+    assert put(doctor, 1, LUNG, {"name": "短"}).json()["version"] == 2
+    stale = put(doctor, 1)
+    assert (stale.status_code, stale.json()["code"]) == (409, "preference.version")
+    assert len(stale.json()["current"]["document"]["presets"]) == 2
+    assert "另一个窗口" in stale.json()["words"]["zh"]["title"]
+    assert put(doctor, 0).status_code == 409  # not as if it were new
+    assert put(doctor, 7).status_code == 409
+    assert doctor.get(PATH)["document"]["presets"][1] == {
+        "name": "短", "modality": "", "pattern": "", "window": None, "gamma": 1, "automatic": False,
+    }  # fmt: skip
+    assert doctor.get("/me")["preferences"].get("window-presets") is None  # documents do not load with every page
+
+
+def test_documents_are_ones_own(house: House) -> None:
+    put(house.as_("reviewer.c"), 0, LUNG)
+    for username in ("reviewer.ha", "reviewer.hb", "technician.c", "patient"):
+        assert house.as_(username).get(PATH)["version"] == 0
+    assert put(house.as_("reviewer.hb"), 1, LUNG).status_code == 409  # nothing of his to replace
+    assert house.as_("reviewer.c").get(PATH)["version"] == 1
+    for path in ("/me/preferences/window-presets/reviewer.c", "/accounts/reviewer.c/preferences/window-presets"):
+        assert house.as_("reviewer.hb").ask("GET", path).status_code in {404, 405}
+    for service in ("followers", "pages"):
+        assert house.service(service, "GET", PATH).status_code == 403
+    assert (
+        house.as_("reviewer.c").ask("PUT", PATH, json={}, headers={"Sec-Fetch-Site": "cross-site"}).json()["code"] == "request.cross_site"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ""}, {"name": "x" * 41}, {"gamma": 0.1}, {"gamma": 5.1}, {"window": {"center": 0, "width": 0}}, {"modality": "C/T"},
+        {"window": {"center": 1e10, "width": 1}}, {"window": {"center": 0, "width": 1, "function": "CUBIC"}}, {"pattern": "x" * 65}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_what_has_not_the_shape_is_refused_in_words(house: House, wrong: dict[str, Any]) -> None:
+    person = house.as_("technician.ha")
+    answer = put(person, 0, LUNG | wrong)
+    assert (answer.status_code, answer.json()["code"]) == (422, "preference.invalid")
+    assert answer.json()["fields"][0]["at"][:2] == ["presets", 0]
+    assert person.get(PATH)["version"] == 0
+
+
+def test_unknown_keys_and_large_documents(house: House) -> None:
+    person = house.as_("technician.ha")
+    for key in ("other", "window-presets%20", "..%2f"):
+        answer = person.ask("GET", f"/me/preferences/{key}")
+        assert answer.status_code == 404
+    answer = person.ask("PUT", "/me/preferences/other", json={"version": 0, "document": {}})
+    assert (answer.status_code, answer.json()["code"]) == (404, "preference.unknown")
+    many = [LUNG | {"name": "长" * 40, "pattern": "长" * 64} for _ in range(200)]
+    assert put(person, 0, *many[:101]).status_code == 422
+    assert put(person, 0, *many).status_code == 413
+    assert put(person, 0, *many[:100]).status_code == 200
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_of_writers_at_once_one_wins(house: House, start: int) -> None:
+    username = ("clinician.ha", "nurse.ha")[start]
+    person = house.as_(username)
+    if start:
+        assert put(person, 0).status_code == 200
+    codes: list[int] = []
+
+    def write(i: int) -> None:
+        codes.append(put(person, start, LUNG | {"name": str(i)}).status_code)
+
+    threads = [threading.Thread(target=write, args=[i]) for i in range(6)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    assert sorted(codes) == [200] + [409] * 5
+    assert person.get(PATH)["version"] == start + 1
