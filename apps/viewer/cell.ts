@@ -82,6 +82,8 @@ export class Cell implements ToolCell {
   enable(): void {
     if (this.viewport || this.root.clientWidth < 2 || this.root.clientHeight < 2) return;
     this.host.engine.enableElement({ viewportId: this.viewportId, element: this.stage, type: Enums.ViewportType.STACK, defaultOptions: { background: [0, 0, 0] } });
+    // The viewer has the focus: with it on this element Cornerstone would keep every key from the page.
+    this.stage.removeAttribute('tabindex');
     this.viewport = this.host.engine.getViewport(this.viewportId) as Types.IStackViewport;
     this.camera = new Camera(this.viewport);
     this.host.group.addViewport(this.viewportId, this.host.engine.id);

@@ -52,6 +52,11 @@ export function toIndex(frame: Frame, point: Vector): [number, number] {
   return [dot(offset, row) / spacing[0], dot(offset, column) / spacing[1]];
 }
 
+/** As a measurement keeps it, and is read: 1/1000 pixel is finer than any hand, and longer numbers only make the record bigger. */
+export function placeOf(frame: Frame, point: Vector): [number, number] {
+  return toIndex(frame, point).map((part) => Math.round(part * 1000) / 1000) as [number, number];
+}
+
 /** Signed distance of a place (LPS mm) from a frame's plane, mm. */
 export function offPlane(frame: Frame, at: Vector): number {
   const { origin, normal } = planeOf(frame);

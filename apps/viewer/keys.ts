@@ -19,8 +19,8 @@ export interface KeyActions {
   remove(): void;
   zoom(factor: number): void;
   undo(): void;
-  /** Ends a drawing under way. */
-  cancel(): void;
+  /** Drops a drawing under way; false when there is none. */
+  cancel(): boolean;
   /** Ends it with the points it has; false when nothing is being drawn. */
   finish(): boolean;
   redo(): void;
@@ -62,9 +62,7 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   else if (key === '-') actions.zoom(0.8);
   else if (key === 'Delete' || key === 'Backspace') actions.remove();
   else if (key === 'Enter') return actions.finish();
-  else if (key === 'Escape') {
-    actions.cancel();
-    return false; // the page has a meaning of its own for it
-  } else return false;
+  else if (key === 'Escape') return actions.cancel(); // with nothing to drop, the page has a meaning of its own for it
+  else return false;
   return true;
 }

@@ -2,7 +2,7 @@
 import { annotation as annotations, type Types } from '@cornerstonejs/tools';
 import type { Frame } from './frame';
 import { cross } from './orientation';
-import { dot, offPlane, planeOf, toIndex, toWorld, vectorOf } from './geometry';
+import { dot, offPlane, placeOf, planeOf, toIndex, toWorld, vectorOf } from './geometry';
 import { sourceOf } from './loader';
 import { isEnough, isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
 import type { RegionStats } from './measure/region';
@@ -49,7 +49,7 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   if (!kind || !source || !points || points.length < KINDS[kind].least) return null;
   const { frame, series, index } = source;
   // Rounded before it is read: what is saved says the same when it comes back.
-  const places = points.slice(0, KINDS[kind].most).map((point) => toIndex(frame, point).map(round) as [number, number]);
+  const places = points.slice(0, KINDS[kind].most).map((point) => placeOf(frame, point));
   const origin = (metadata as { origin?: Origin }).origin;
   const { value, unit, stats } = KINDS[kind].read(source, places) as Reading;
   return {
@@ -88,9 +88,6 @@ export function placeOn(measurement: Measurement, frames: readonly Frame[]): { f
   // Its foot on the plane shown: at most half a step away, and the same length.
   return frame ? { frame, points: points.map((point) => toIndex(frame, toWorld(like, point))) } : null;
 }
-
-/** 1/1000 pixel is finer than any hand; longer numbers only make the record bigger. */
-const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 /** Draws a measurement on the image it belongs to; the numbers are computed anew from its points. */
 export function addToImage(measurement: Measurement, imageId: string, frame: Frame, points: readonly [number, number][], group: string): void {

@@ -424,7 +424,11 @@ class GridViewer implements Viewer, CellHost {
       remove: () => this.drawn.removeOn(this.cell.imageId),
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
-      cancel: () => this.stopDrawing(),
+      cancel: () => {
+        const busy = isDrawing(this.group);
+        this.stopDrawing();
+        return busy;
+      },
       finish: () => {
         const drawing = isDrawing(this.group);
         finishDrawing(this.group, this.cells.map((cell) => cell.stage));

@@ -1,5 +1,6 @@
 /** A measurement in words: its kind, and its value as it stands on the image. */
 import type { Measurement } from '../../viewer/api'
+import { valueText } from '../../viewer/measure/length'
 import { isWord, say, type Lang } from '../words'
 
 export function kindWord(lang: Lang, kind: string): string {
@@ -12,16 +13,12 @@ function amount(value: number): string {
   return value < 10 ? value.toFixed(2) : value.toFixed(1)
 }
 
-function plain(value: number): string {
-  return Number.isInteger(value) ? String(value) : Math.abs(value) >= 100 ? value.toFixed(1) : value.toPrecision(4)
-}
-
 /** The value with its unit, then what else was found (mean of a region). */
 export function valueWords(lang: Lang, { kind, value, unit, stats }: Measurement): string[] {
   const of = (text: string): string => (unit === '' ? text : unit === '°' ? `${text}${unit}` : `${text} ${unit}`)
   if (value === null || value === undefined) return ['—']
-  if (Array.isArray(value)) return [of(value.map(plain).join(' '))]
+  if (Array.isArray(value)) return [of(value.map(valueText).join(' '))]
   if (unit === '°') return [of(value.toFixed(1))]
-  if (kind === 'probe') return [of(plain(value))]
-  return [of(amount(value)), ...(stats ? [say(lang, 'marking_mean', { mean: plain(stats.mean), sd: plain(stats.sd) })] : [])]
+  if (kind === 'probe') return [of(valueText(value))]
+  return [of(amount(value)), ...(stats ? [say(lang, 'marking_mean', { mean: valueText(stats.mean), sd: valueText(stats.sd) })] : [])]
 }

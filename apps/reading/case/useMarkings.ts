@@ -78,8 +78,11 @@ export function useMarkings(parts: MarkingParts): Markings {
       await (changes.length ? parts.kept.put({ key, username, exam, changes }) : parts.kept.remove(key))
     },
     settled: (exam, marking) => {
-      if (isOpen(exam)) learn(marking)
-      show()
+      if (!isOpen(exam)) return
+      learn(marking)
+      // What an earlier page left is not on the images yet.
+      const missing = !marking.removed && !seen.has(marking.id) && !saver.has(exam, marking.id)
+      draw(missing ? [marking.measurement] : [], [])
     },
     overtaken: (change, marking, copy) => {
       if (isOpen(change.exam)) {

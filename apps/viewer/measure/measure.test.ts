@@ -71,7 +71,7 @@ it('knows its kinds by name and by tool, and nothing else', () => {
 
 it('undoes and does again until something else is done', () => {
   const history = new History();
-  const list = (...ids: string[]): Measurement[] => ids.map((id) => ({ id })) as Measurement[];
+  const list = (...ids: string[]): Measurement[] => ids.map((id) => ({ id, points: [] as [number, number][] })) as Measurement[];
   history.note(list('a'));
   history.note(list('a'));
   history.note(list('a', 'b'));

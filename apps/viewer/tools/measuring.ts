@@ -3,7 +3,7 @@
  * Cornerstone's own numbers are of the first slice only, know no detector plane, and come up to 100 ms late.
  */
 import type { Types } from '@cornerstonejs/tools';
-import { toIndex } from '../geometry';
+import { placeOf } from '../geometry';
 import { sourceOf } from '../loader';
 import { isEnough, KINDS, type MeasurementKind } from '../measure/kinds';
 import { recordOrigin } from './record';
@@ -33,7 +33,7 @@ export function measure(tool: object, kind: MeasurementKind, keep = false): void
     const source = sourceOf(annotation.metadata?.referencedImageId);
     const points = annotation.data.handles?.points ?? [];
     if (source && isEnough(kind, points.length)) {
-      const reading = read(source, points.map((point) => toIndex(source.frame, point)));
+      const reading = read(source, points.map((point) => placeOf(source.frame, point)));
       for (const target of Object.keys(stats)) stats[target] = { ...stats[target], ...marks(reading.value), value: reading.value, unit: reading.unit, lines: reading.lines };
     }
     annotation.invalidated = false;
