@@ -169,10 +169,11 @@ export class Cell implements ToolCell {
     const { viewport, series } = this;
     if (!viewport || !series || this.shownAt < 0) return;
     const { turn } = this;
-    const view = viewport.getViewPresentation();
     const imageIds = this.register(series);
-    forgetImages(imageIds);
-    void viewport.setStack(imageIds, this.wanted).then(() => {
+    void forgetImages(imageIds).then(async () => {
+      if (turn !== this.turn) return;
+      const view = viewport.getViewPresentation();
+      await viewport.setStack(imageIds, this.wanted);
       if (turn !== this.turn) return;
       viewport.setViewPresentation(view);
       this.redraw();
@@ -220,7 +221,8 @@ export class Cell implements ToolCell {
     const frame = series.frame(this.positions[first.position] as number);
     if (this.tooLarge(frame.columns, frame.rows)) return;
     this.display.open(frame, first.pixels, this.request.window ?? null);
-    this.applyAutomatic();
+    if (this.request.grey) this.display.takeReaders(this.request.grey, frame);
+    else this.applyAutomatic();
     await viewport.setStack(imageIds, first.position);
     if (turn !== this.turn) return;
     viewport.resetCamera();

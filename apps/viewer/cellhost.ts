@@ -2,6 +2,7 @@
 import type { RenderingEngine } from '@cornerstonejs/core';
 import type { Cell } from './cell';
 import type { CornerLayout } from './corners';
+import type { ReadersGrey } from './display';
 import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
 import type { Line, Mark } from './lines';
@@ -50,4 +51,6 @@ export interface CellRequest {
   /** Only these frames of the series, by their index, in this order. */
   frames?: number[];
   window?: Window;
+  /** What the reader had made of the greys of these images elsewhere. */
+  grey?: ReadersGrey;
 }

@@ -15,6 +15,14 @@ const WIDEST = 16_384;
 const headerLut = (frame: Frame): VoiLut | null => (headerWindows(frame).length === 0 ? (frame.luts?.[0] ?? null) : null);
 const headerSays = (frame: Frame): boolean => headerWindows(frame).length > 0 || headerLut(frame) !== null;
 
+/** What the reader made of the greys, to be taken to other pictures of the same images. */
+export interface ReadersGrey {
+  window: Window;
+  lut: VoiLut | null;
+  gamma: number;
+  inverted: boolean;
+}
+
 export class Display {
   /** What is drawn, or, while `lut` is drawn, a window over the same values; null before the first image. */
   window: Window | null = null;
@@ -37,6 +45,17 @@ export class Display {
   /** Whether nothing but the header has had a say yet. */
   get untouched(): boolean {
     return !this.chosen && this.gamma === GAMMA.none;
+  }
+
+  /** Null while the header alone decides. */
+  readers(): ReadersGrey | null {
+    const { window, lut, gamma, inverted } = this;
+    return window === null || (this.untouched && !inverted) ? null : { window, lut, gamma, inverted };
+  }
+
+  takeReaders({ window, lut, gamma, inverted }: ReadersGrey, frame: Frame): void {
+    this.apply({ gamma, ...(lut ? { lut: counterpart(frame, lut) } : { window }) }, frame, null);
+    this.inverted = inverted;
   }
 
   open(frame: Frame, pixels: FramePixels, given: Window | null): void {

@@ -47,8 +47,9 @@ export function removeSources(test: (imageId: string, series: ImageSource) => bo
   }
 }
 
-/** Cornerstone asks for these images anew when it needs them. */
-export function forgetImages(imageIds: readonly string[]): void {
+/** Cornerstone asks for these images anew when it needs them. Those under way are waited for: forgotten meanwhile, it would count them for ever. */
+export async function forgetImages(imageIds: readonly string[]): Promise<void> {
+  await Promise.allSettled(imageIds.map((imageId) => cache.getImageLoadObject(imageId)?.promise));
   for (const imageId of imageIds) if (cache.getImageLoadObject(imageId)) cache.removeImageLoadObject(imageId, { force: true });
 }
 

@@ -115,10 +115,10 @@ class GridViewer implements Viewer, CellHost {
           this.setLayout(layout);
           this.setActive(active);
         },
-        put: (cell, source, info, index) => {
+        put: (cell, source, { info, grey, index }) => {
           cell.info = info;
           this.described.add(cell);
-          cell.show(source, index === undefined || index < 0 ? {} : { index });
+          cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
       },
       () => this.tellState(),
@@ -328,6 +328,8 @@ class GridViewer implements Viewer, CellHost {
   setFilter(filter: FilterSetting | null): void {
     const source = this.cell.series;
     if (!source || (filter !== null && !isFilter(filter))) return;
+    const before = this.filterOf(source);
+    if (before?.name === filter?.name && before?.strength === filter?.strength) return;
     if (filter) this.filters.set(source.key.series, { ...filter });
     else this.filters.delete(source.key.series);
     for (const cell of this.cells) if (cell.series?.base === source.base) cell.reload();

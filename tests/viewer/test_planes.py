@@ -302,3 +302,25 @@ def test_what_is_no_volume_is_refused_in_words(bench: Bench, fault: str, words: 
         assert words in notice.inner_text()
     received = bench.page.locator("#a .px-cell").nth(CELLS["received"])
     assert received.locator(".px-notice").is_hidden()
+
+
+@pytest.mark.clause("V-2", "V-27")
+def test_the_readers_window_goes_to_the_planes_and_back(bench: Bench) -> None:
+    bench.mount()
+    bench.show(series())
+    bench.call("setWindow", {"center": 50, "width": 400})
+    bench.call("setGamma", 1.5)
+    bench.call("mpr")
+    bench.until("bench.viewers.a.state().mpr && bench.viewers.a.state().point !== null")
+    for cell in CELLS.values():
+        bench.call("setActive", cell)
+        state = bench.state()
+        assert (state["window"]["center"], state["window"]["width"], state["gamma"]) == (50, 400, 1.5), cell
+    bench.call("setActive", CELLS["sagittal"])
+    bench.call("setWindow", {"center": 90, "width": 300})
+    bench.call("mpr")
+    bench.until(
+        "!bench.viewers.a.state().mpr && bench.viewers.a.state().phase === 'complete' && bench.viewers.a.state().window?.center === 90"
+    )
+    bench.call("reset")  # and reset goes back to what the header says
+    assert (bench.state()["window"]["center"], bench.state()["window"]["width"]) == (200, 1000)

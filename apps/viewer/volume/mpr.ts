@@ -2,6 +2,7 @@
 import type { Cell } from '../cell';
 import type { Vector } from '../orientation';
 import { planeOf } from '../geometry';
+import type { ReadersGrey } from '../display';
 import type { LayoutName } from '../layout';
 import type { ImageSource } from '../source';
 import { ATTITUDES, turnedAbout, type PlaneName } from './planes';
@@ -16,14 +17,20 @@ export interface Grid {
   active(): number;
   layout(): LayoutName;
   arrange(layout: LayoutName, active: number): void;
-  /** Shows a source in a cell, with the facts for its corners. */
-  put(cell: Cell, source: ImageSource, like: Cell['info'], index?: number): void;
+  /** Shows a source in a cell as another was shown; from the middle without an index. */
+  put(cell: Cell, source: ImageSource, like: Shown): void;
+}
+
+interface Shown {
+  info: Cell['info'];
+  grey: ReadersGrey | null;
+  index?: number;
 }
 
 interface Before {
   layout: LayoutName;
   active: number;
-  cells: { source: ImageSource | null; info: Cell['info']; index: number }[];
+  cells: (Shown & { source: ImageSource | null })[];
 }
 
 export class Mpr {
@@ -41,13 +48,14 @@ export class Mpr {
     const from = cells[this.grid.active()];
     const base = from?.series?.base;
     if (this.on || !from || !base) return;
-    this.before = { layout: this.grid.layout(), active: this.grid.active(), cells: cells.map((cell) => ({ source: cell.series, info: cell.info, index: cell.index })) };
+    this.before = { layout: this.grid.layout(), active: this.grid.active(), cells: cells.map((cell) => ({ source: cell.series, info: cell.info, grey: cell.grey.readers(), index: cell.index })) };
     const { info, index } = from;
+    const grey = from.grey.readers();
     this.grid.arrange('2x2', 0);
     this.grid.cells().forEach((cell, position) => {
       const name = PLANES[position];
-      if (name) this.grid.put(cell, new Reformat(base, { name }), info);
-      else this.grid.put(cell, base, info, index);
+      if (name) this.grid.put(cell, new Reformat(base, { name }), { info, grey });
+      else this.grid.put(cell, base, { info, grey, index });
     });
   }
 
@@ -56,10 +64,13 @@ export class Mpr {
     const { before } = this;
     if (!before) return;
     this.before = null;
+    const active = this.grid.cells()[this.grid.active()];
+    const [base, grey] = [active?.series?.base, active?.grey.readers() ?? null];
     this.grid.arrange(before.layout, before.active);
     this.grid.cells().forEach((cell, position) => {
       const was = before.cells[position];
-      if (restore && was?.source) this.grid.put(cell, was.source, was.info, was.index);
+      // What was made of the greys of these images meanwhile stays.
+      if (restore && was?.source) this.grid.put(cell, was.source, was.source.base === base ? { ...was, grey } : was);
       else cell.empty();
     });
   }
