@@ -275,7 +275,9 @@ def test_what_others_draw_comes_in_without_losing_a_drawing_under_way(stack: Sta
 @pytest.mark.clause("V-18")
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080)])
-def test_the_list_takes_no_room_from_images_and_report(stack: Stack, open_desk: Open, new_case: Any, lang: str, width: int, height: int, tmp_path: Path) -> None:
+def test_the_list_takes_no_room_from_images_and_report(
+    stack: Stack, open_desk: Open, new_case: Any, lang: str, width: int, height: int, tmp_path: Path
+) -> None:
     case = new_case("欧阳明月")
     page = open_desk("doctor", width, height, lang=lang)
     show(page, case)
