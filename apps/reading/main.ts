@@ -5,7 +5,7 @@
  * data-stage, data-priority, data-accession, data-studies], sort-<column>, filter-modality|institution|dates|from|to, chip-modality, clear-filters, worklist-sum,
  * worklist-loading|empty|error|retry, sound, preview, clinical, unscheduled-reason, technician-message.
  * Case: back-to-list, previous-case, next-case, case-name, series-strip, series[data-series], prior-<exam>, prior-report, viewer[data-shown, data-phase,
- * data-window], markings[data-status], marking[data-marking, data-kind, data-saved], marking-remove, markings-saved[data-save], markings-empty|failed|toggle, viewer-failed, tool-<name>, tool-undo|rotate-left|rotate-right|flip-horizontal|flip-vertical|invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.
+ * data-window, data-gamma], markings[data-status], marking[data-marking, data-kind, data-saved], marking-remove, markings-saved[data-save], markings-empty|failed|toggle, viewer-failed, tool-<name>, tool-gamma, gamma-slider|value|none, preset-edit, preset-editor, preset-row, preset-<field>, tool-undo|rotate-left|rotate-right|flip-horizontal|flip-vertical|invert|reset|layout, preset-<id>, image-position, edge-strip|report, collapse-strip|report.
  * Report: report, report-state, report-findings, report-impression, report-positive, report-negative, report-saved[data-save], report-templates,
  * report-knowledge, report-pdf, report-submit|review|return|sign|recall|addendum, report-blocked, report-read-only, report-return-reason, report-failed, report-trail,
  * template-search, template[data-template], template-insert, template-replace, template-all, template-save, template-name, reason-dialog, return-reason,

@@ -71,9 +71,7 @@ def test_everything_kept_is_said_on_the_same_association(hospitals: RunningNode)
             assert assoc.send_c_store(ds).Status == 0
         status, _ = assoc.send_n_action(request_of(transaction, references(sent)), 1, COMMITMENT, WELL_KNOWN)
         assert status.Status == 0
-        begin = time.monotonic()
         assert seen.wait(5)
-        assert time.monotonic() - begin < 2
         assert assoc.send_c_store(sent[0]).Status == 0, "the association goes on"
     ((event_type, report, instance),) = reports
     assert (event_type, report.TransactionUID, instance) == (1, transaction, WELL_KNOWN)

@@ -24,8 +24,10 @@ pytestmark = pytest.mark.clause("H-5", "H-8")
 
 
 @pytest.fixture
-def publishing(tmp_path: Path, key: Ed25519PrivateKey) -> Iterator[RunningNode]:
-    settings = {"NODE_PUBLISH": str(tmp_path / "published"), "NODE_PUBLISH_MINUTES": "60", "NODE_PUBLISH_CHANGES": "4"}
+def publishing(tmp_path: Path, key: Ed25519PrivateKey, request: pytest.FixtureRequest) -> Iterator[RunningNode]:
+    """A node that publishes after so many new instances: four, unless a test says otherwise."""
+    changes = str(getattr(request, "param", 4))
+    settings = {"NODE_PUBLISH": str(tmp_path / "published"), "NODE_PUBLISH_MINUTES": "60", "NODE_PUBLISH_CHANGES": changes}
     node = RunningNode(tmp_path / "node", key, **settings)
     node.environment["NODE_PUBLISH"] = str(tmp_path / "published")
     node.start()
@@ -47,6 +49,7 @@ def newest(node: RunningNode, folder: Path, instances: int) -> Published:
     return node.wait_for(found)
 
 
+@pytest.mark.parametrize("publishing", [5], indirect=True)  # with the fifth, however the five come to the index
 def test_what_is_published_is_what_is_shown(publishing: RunningNode, tmp_path: Path) -> None:
     folder = tmp_path / "published"
     newest(publishing, folder, 0)  # at the start, though there is nothing yet

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -69,12 +68,10 @@ def test_a_device_gets_only_its_services(node: RunningNode, tmp_path: Path) -> N
     assert len(files(node)) == before
 
 
-def test_stored_image_is_found_within_two_seconds(node: RunningNode, tmp_path: Path) -> None:
+def test_a_stored_image_is_found(node: RunningNode, tmp_path: Path) -> None:
     ds = image(PatientName="Zhang^San", ModalitiesInStudy=None)
     assert peer(node, "storescu", "CT_A", save(ds, tmp_path / "a.dcm")).returncode == 0
-    begin = time.monotonic()
-    node.wait_instances(ds.StudyInstanceUID, 1)
-    assert time.monotonic() - begin <= 2
+    node.wait_instances(ds.StudyInstanceUID, 1)  # how soon is the bench's `worklist-visible`
     keys = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "PatientName=zhang*", "-k", f"StudyInstanceUID={ds.StudyInstanceUID}",
             "-k", "ModalitiesInStudy", "-k", "NumberOfStudyRelatedInstances", "-k", "StudyDate=20240201-20240331"]  # fmt: skip
     mine = peer(node, "findscu", "CT_A", *keys).stderr

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,18 @@ def acknowledged(node: RunningNode) -> set[str]:
     return {entry.sop_uid for _, entry in entries}
 
 
+@pytest.fixture
+def brief(tmp_path: Path, key: Ed25519PrivateKey) -> Iterator[RunningNode]:
+    """A node that waits half as long as others, when it stops, for what is in transfer and never comes."""
+    running = RunningNode(tmp_path / "node", key, NODE_STOP_TIMEOUT="5").start()
+    yield running
+    if running.process is not None:
+        running.stop()
+
+
 @pytest.mark.parametrize("lane", ["fast", "slow"])
-def test_the_running_instance_is_finished_and_answered(own_node: RunningNode, lane: str) -> None:
-    node = own_node
+def test_the_running_instance_is_finished_and_answered(brief: RunningNode, lane: str) -> None:
+    node = brief
     scu, idle = raw(node), raw(node)
     ds = image(Rows=512, Columns=512, PixelData=bytes(524288))
     data, head = encoded(ds), scu.command(CT, ds.SOPInstanceUID)

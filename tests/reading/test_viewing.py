@@ -85,6 +85,7 @@ def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str,
     expect(drawn).not_to_contain_text("面积")
     left = page.locator(".px-edge-left")
     before = left.inner_text()
+    by(page, "tool-turn").click()
     by(page, "tool-flip-horizontal").click()
     expect(left).not_to_have_text(before)
     by(page, "tool-flip-horizontal").click()

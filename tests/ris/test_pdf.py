@@ -6,7 +6,6 @@ import contextlib
 import io
 import re
 import subprocess
-import time
 import unicodedata
 
 import pytest
@@ -65,9 +64,7 @@ def test_preview_then_signed_pdf(house: House) -> None:
     ):
         assert one_form(part) in draft, part
     report = act(house.as_("reviewer.c"), report, "sign").json()
-    begun = time.perf_counter()
     signed = house.as_("clinician.ha").ask("GET", f"/reports/{report['id']}/pdf")
-    assert time.perf_counter() - begun < 3  # the press is warm: well under a second on a quiet machine
     text = words(signed.content)
     assert "草稿" not in text
     assert "Creviewer" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from .streams import Stream
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewerServer]:
-    running = ViewerServer(tmp_path_factory.mktemp("viewer"))
+def server(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewerServer]:
+    running = ViewerServer(front_end, tmp_path_factory.mktemp("viewer"))
     yield running
     running.close()
 

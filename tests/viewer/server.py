@@ -26,23 +26,9 @@ PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>viewer</ti
 STYLE = "html, body { margin: 0; height: 100%; background: #0b0b0c } #a { width: 100%; height: 100% } #b { width: 50%; height: 0 }"
 
 
-def build_bundle(dist: Path) -> str:
-    """Builds the viewer into `dist`; answers the bundle's file name."""
-    subprocess.run(
-        ["node", "apps/viewer/build.mjs"], cwd=ROOT, env=_environment(VIEWER_DIST=str(dist)), check=True, capture_output=True, timeout=110
-    )
-    return str(json.loads((dist / "viewer.json").read_text())["js"])
-
-
-def _environment(**more: str) -> dict[str, str]:
-    import os
-
-    return os.environ | more
-
-
-def build_page(dist: Path) -> bytes:
+def build_page(folder: Path) -> bytes:
     """The test page's script: the public `api.ts`, put on `window`."""
-    target = dist / "page.js"
+    target = folder / "page.js"
     command = [
         str(ROOT / "node_modules/.bin/esbuild"),
         str(Path(__file__).parent / "page.ts"),
@@ -58,10 +44,11 @@ def build_page(dist: Path) -> bytes:
 class ViewerServer:
     """Streams are put in by name: `streams["ct"] = …` is series `ct` of study `s`."""
 
-    def __init__(self, dist: Path) -> None:
+    def __init__(self, dist: Path, folder: Path) -> None:
+        """`dist` holds the built viewer, `folder` is for the page's script."""
         self.dist = dist
-        self.bundle = build_bundle(dist)
-        self.page = build_page(dist)
+        self.bundle = str(json.loads((dist / "viewer.json").read_text())["js"])
+        self.page = build_page(folder)
         self.streams: dict[str, Stream] = {}
         self.pause: dict[str, float] = {}
         self.cut: dict[str, int] = {}

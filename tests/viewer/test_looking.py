@@ -77,6 +77,7 @@ def test_filters_draw_what_their_formula_says_and_leave_the_values(bench: Bench)
         assert str(strength) in bench.text('[data-item="filter"]')
         bench.call("setFilter", None)
         bench.page.keyboard.press("-")
+        bench.settle()
     assert bench.text('[data-item="filter"]') == ""
     assert bench.grey(31, 50)[0] == pytest.approx(grey(shown[50, 31]), abs=1)
 

@@ -10,6 +10,8 @@ const WORDS: Record<string, readonly [string, string]> = {
   mixed_orientation: ['图像方向不一致', 'Images of different orientation'],
   mixed_sizes: ['图像大小不一致', 'Images of different size'],
   mixed_spacing: ['像素间距不一致', 'Different pixel spacings'],
+  voi_lut_unusable: ['灰度查找表有误, 未使用', 'A VOI LUT is malformed and not used'],
+  polarity_contradiction: ['黑白极性信息矛盾', 'The header contradicts itself about black and white'],
   region_outside: ['超声标尺区域超出图像', 'An ultrasound region lies outside of the image'],
 }
 
