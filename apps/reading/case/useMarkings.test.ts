@@ -76,12 +76,12 @@ afterEach(() => vi.useRealTimers())
 describe('markings of a case', () => {
   it('draws what ris has, lists it with author, and saves only what a hand changed', async () => {
     const { world, markings, hand, ids } = bench()
-    world.rows.set(1, [marking(length('a')), marking(length('x', '1', 5, { kind: 'later' as 'length' })), marking(length('r'), { removed: true })])
+    world.rows.set(1, [marking(length('a')), marking(length('x', '1', 5, { kind: 'later' as 'length' }), { changeable: true }), marking(length('r'), { removed: true })])
     markings.open(ONE)
     expect(markings.status.value).toBe('loading')
     await rest()
     expect(ids()).toEqual(['a'])
-    expect(markings.list.value.map((one) => [one.measurement.id, one.author?.name, one.changeable, one.saved])).toEqual([['a', '别人', false, true], ['x', '别人', false, true]])
+    expect(markings.list.value.map((one) => [one.measurement.id, one.author?.name, one.changeable, one.saved])).toEqual([['a', '别人', false, true], ['x', '别人', true, true]])
     // pixels come: another value of the same drawing is no change, and a kind this viewer cannot draw is not removed
     hand([{ ...length('a'), value: 36 }])
     await rest()
@@ -115,12 +115,18 @@ describe('markings of a case', () => {
   })
 
   it('an answer that comes after the case was left draws nothing', async () => {
-    const { world, markings, ids } = bench()
+    const { world, markings, hand, ids } = bench()
     world.rows.set(1, [marking(length('a'))])
+    world.refuse = new Problem(0, 'network.down', WORDS)
     markings.open(ONE)
+    hand([length('b')])
     markings.open(TWO)
     await rest()
     expect(ids()).toEqual([])
+    expect(markings.save.value.kind).toBe('kept')
+    markings.open(ONE)
+    await rest()
+    expect(ids()).toEqual(['a', 'b'])
   })
 
   it('takes over live what others do, but not over what is being drawn here', async () => {
