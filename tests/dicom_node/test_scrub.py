@@ -43,11 +43,9 @@ def test_a_file_that_no_journal_entry_knows_is_not_called_damaged(kept: Kept) ->
     left = kept.online("ab" + "0" * 62)  # a power cut left it, and it was never acknowledged
     left.parent.mkdir(exist_ok=True)
     left.write_bytes(b"half")
-    for _ in range(3):
-        kept.look()
     findings = kept.keeper.scrubber.findings
+    kept.until(lambda: findings.checked >= 2)  # what was enrolled this moment is not due yet
     assert (findings.damaged, findings.missing, findings.hopeless) == (0, 0, set())
-    assert findings.checked >= 2
 
 
 def test_files_in_quarantine_are_read_again_too(kept: Kept) -> None:
