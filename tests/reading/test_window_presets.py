@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack, wait_for
+from tests.reading.test_markings_desk import own_copy
 from tests.reading.test_reading_page import by, row
 
 Open = Callable[..., Page]
@@ -18,9 +19,9 @@ STORED = "-700/1500"  # the window in the headers of the chest series, whose des
 
 
 @pytest.fixture(scope="module")
-def case(stack: Stack, corpus: Path) -> tuple[str, str]:
+def case(stack: Stack, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Accession and study of a chest on the worklist."""
-    study = stack.send(corpus / "ct-chest-ffs")
+    study = stack.send(own_copy(corpus, "ct-chest-ffs", tmp_path_factory.mktemp("chest")))
     return stack.case("钱二多", study_uid=study), study
 
 
