@@ -15,8 +15,6 @@ const COLOURS = { axial: '#ff7a6b', coronal: '#79d98c', sagittal: '#6cb8ff' } as
 export class Spatial {
   readonly mpr: Mpr;
   place: Place | null = null;
-  /** Whether the active view's plane is drawn on the others. */
-  references = true;
   private readonly crosshair: Crosshair;
 
   constructor(
@@ -86,7 +84,7 @@ export class Spatial {
     const lines: Line[] = [];
     this.grid.cells().forEach((other, position) => {
       const of = other === cell ? null : other.currentFrame();
-      const shown = of && (this.mpr.on ? of.plane !== undefined : this.references && position === this.grid.active());
+      const shown = of && (this.mpr.on ? of.plane !== undefined : position === this.grid.active());
       if (shown) lines.push(...this.line(cell, frame, of));
     });
     return { lines, mark: this.mark(cell, frame) };

@@ -66,8 +66,8 @@ export function planesOf(volume: Volume, name: PlaneName, attitude: Attitude = A
     ? evenly(near, far, Math.max(fine, (far - near) / MOST), through ? dot(through, onwards) : null)
     : volume.cuts.map((cut: Cut) => cut.depth * Math.sign(facing)).sort((a, b) => a - b);
   const origin = plus(plus([0, 0, 0], row, left + spacing / 2), column, top + spacing / 2);
-  // `|| 1`: rounding must not lose the last column of a whole number of pixels
-  const size = (from: number, to: number): number => Math.max(1, Math.ceil((to - from) / spacing - 1e-6) || 1);
+  // Rounding must not add a column to a whole number of pixels.
+  const size = (from: number, to: number): number => Math.max(1, Math.ceil((to - from) / spacing - 1e-6));
   return { name, turned: attitude !== ATTITUDES[name], row, column, onwards, origin, spacing, columns: size(left, right), rows: size(top, bottom), depths, free };
 }
 
