@@ -61,7 +61,8 @@ async def renew(request: Request) -> Response:
     who = caller(request)
     if who is None:
         return JSONResponse({"code": "session.ended"}, 401)
-    ticket = sign(who["sub"], who["kind"])
+    desk = {"desk": who["desk"]} if "desk" in who else {}  # as ris: a renewed kernel ticket is still for its desk
+    ticket = sign(who["sub"], who["kind"], **desk)
     response = JSONResponse({"ticket": ticket, "expires_at": ""})
     if who["kind"] == "browser":
         response.set_cookie("hub-ticket", ticket, path="/services/", httponly=True, samesite="strict")
