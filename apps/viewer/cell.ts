@@ -33,6 +33,8 @@ export class Cell implements ToolCell {
   private readonly pointer: Pointer;
   private readonly stack: Stack;
   private writing = 0;
+  /** How it looked at its image when it gave up its canvas. */
+  private seen: Types.ViewPresentation | null = null;
   /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
   private expecting = false;
 
@@ -100,19 +102,26 @@ export class Cell implements ToolCell {
     this.viewport = this.host.engine.getViewport(this.viewportId) as Types.IStackViewport;
     this.camera = new Camera(this.viewport);
     this.host.group.addViewport(this.viewportId, this.host.engine.id);
-    this.stack.enabled();
+    if (this.seen) this.stack.resume(this.viewport, this.seen);
+    else this.stack.enabled();
+    this.seen = null;
+  }
+
+  /** Gives up its canvas, and remembers how it looked at its image. */
+  disable(): void {
+    if (!this.viewport) return;
+    if (this.index >= 0) this.seen = this.viewport.getViewPresentation();
+    this.host.group.removeViewports(this.host.engine.id, this.viewportId);
+    this.host.engine.disableElement(this.viewportId);
+    this.viewport = null;
+    this.camera = null;
   }
 
   dispose(): void {
     this.stack.dispose();
     cancelAnimationFrame(this.writing);
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
-    if (this.viewport) {
-      this.host.group.removeViewports(this.host.engine.id, this.viewportId);
-      this.host.engine.disableElement(this.viewportId);
-      this.viewport = null;
-      this.camera = null;
-    }
+    this.disable();
     this.root.remove();
   }
 

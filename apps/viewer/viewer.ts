@@ -17,6 +17,7 @@ import { spaceOf } from './geometry';
 import { isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
 import { Linking } from './linking';
+import { LostGraphics } from './lost';
 import { removeSources, sourceCount, sourcePrefix } from './loader';
 import type { Measurement } from './measurements';
 import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
@@ -39,7 +40,7 @@ store.inUse = (series) => [...viewers].some((viewer) => viewer.shows(series));
 
 class GridViewer implements Viewer, CellHost, Commanded {
   readonly id = `v${(counter += 1).toString(36)}`;
-  readonly engine: RenderingEngine;
+  engine: RenderingEngine;
   readonly group: ToolGroup;
   readonly corners: ViewerOptions['corners'];
   language: Language;
@@ -70,6 +71,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
+  private readonly lost: LostGraphics;
 
   constructor(parent: HTMLElement, options: ViewerOptions) {
     this.language = options.lang ?? 'zh';
@@ -109,6 +111,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     );
     parent.append(this.root);
     this.engine = makeEngine(this.id);
+    this.lost = new LostGraphics(this.root, { engine: () => this.engine.id, language: () => this.language, restored: () => this.renew() });
     this.group = makeToolGroup(this.id);
     activate(this.group, this.tool);
     this.drawn = new Drawn({
@@ -144,6 +147,15 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   resize(): void {
     if (!this.disposed) this.grid.resize();
+  }
+
+  /** Everything that lives in the graphics device, anew. */
+  private renew(): void {
+    this.stopDrawing();
+    for (const cell of this.cells) cell.disable();
+    this.engine.destroy();
+    this.engine = makeEngine(this.id);
+    this.grid.resize();
   }
 
   setLayout(layout: LayoutName): void {
@@ -531,6 +543,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     cancelAnimationFrame(this.stateFrame);
     this.sizes.disconnect();
     this.endDrops();
+    this.lost.dispose();
     this.stopDrawing();
     this.cine.stop();
     this.drawn.dispose();
