@@ -10,6 +10,9 @@ import type { Origin } from './tools/record';
 
 export type { MeasurementKind } from './measure/kinds';
 
+/** Characters of an annotation's text. */
+export const LONGEST_TEXT = 500;
+
 /** A computed plane: middle of its first pixel and directions (LPS mm), mm between rows and between columns. */
 export interface MeasuredPlane {
   origin: number[];
@@ -36,6 +39,8 @@ export interface Measurement {
   unit: string;
   /** Of the pixels inside a region. */
   stats?: RegionStats;
+  /** What the reader wrote, of annotations. */
+  text?: string;
   author: string;
   created: string;
 }
@@ -51,7 +56,9 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   // Rounded before it is read: what is saved says the same when it comes back.
   const places = points.slice(0, KINDS[kind].most).map((point) => placeOf(frame, point));
   const origin = (metadata as { origin?: Origin }).origin;
-  const { value, unit, stats } = KINDS[kind].read(source, places) as Reading;
+  const text = annotation.data.label ?? '';
+  if (kind === 'text' && text === '') return null; // not written yet
+  const { value, unit, stats } = KINDS[kind].read(source, places, text) as Reading;
   return {
     id: annotation.annotationUID ?? '',
     kind,
@@ -65,6 +72,7 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
     value,
     unit,
     ...(stats ? { stats } : {}),
+    ...(text === '' ? {} : { text }),
     author: origin?.author ?? '',
     created: origin?.created ?? '',
   };
@@ -107,7 +115,7 @@ export function addToImage(measurement: Measurement, imageId: string, frame: Fra
       origin: { author: measurement.author, created: measurement.created },
     },
     data: {
-      label: '',
+      label: measurement.text ?? '',
       cachedStats: {},
       handles: {
         points: points.map((point) => toWorld(frame, point)),
@@ -147,6 +155,7 @@ export function isMeasurement(data: unknown): data is Measurement {
     Array.isArray(one.points) &&
     isEnough(one.kind, one.points.length) &&
     one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part))) &&
+    (one.text === undefined ? one.kind !== 'text' : typeof one.text === 'string' && one.text.length <= LONGEST_TEXT) &&
     (one.plane === undefined || isPlane(one.plane))
   );
 }

@@ -27,18 +27,25 @@ export interface Reading {
 
 type Four = readonly [ImagePoint, ImagePoint, ImagePoint, ImagePoint];
 
+/** How the points of a drawing are joined; pairs of positions: these lines only. */
+export type Figure = 'open' | 'closed' | 'rectangle' | 'circle' | 'arrow' | 'pen' | 'text' | readonly (readonly [number, number])[];
+
 interface Kind {
   /** Name of the tool in Cornerstone, and in the annotations drawn with it. */
   tool: string;
   /** How many points it has. */
   least: number;
   most: number;
-  /** How its points are joined, for tools drawn by clicks. */
-  path?: 'open' | 'closed' | 'pairs';
+  /** What is drawn, unless a tool of Cornerstone draws it. */
+  figure?: Figure;
   /** Its lines stay level in the image. */
   level?: boolean;
-  read(on: Measured, points: readonly ImagePoint[]): Reading;
+  /** It says words of the reader instead of a value. */
+  note?: boolean;
+  read(on: Measured, points: readonly ImagePoint[], text: string): Reading;
 }
+
+const TWO_LINES: Figure = [[0, 1], [2, 3]];
 
 function amount(value: number, unit: string): string {
   return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ${unit}`;
@@ -58,6 +65,11 @@ function inside(on: Measured, region: Region): Reading {
     lines.push(`${say('mean', on.language)} ${valueText(stats.mean)} ± ${valueText(stats.sd)}${tail}`, `${valueText(stats.min)} – ${valueText(stats.max)}${tail}`);
   }
   return { value, unit, stats, lines };
+}
+
+/** Words of the reader (C-6): no value. */
+function note(_on: Measured, _points: readonly ImagePoint[], text: string): Reading {
+  return { value: null, unit: '', lines: text === '' ? [] : text.split('\n') };
 }
 
 /** Two lines of one image: their ratio needs no mm, so that it is true on every image. */
@@ -96,15 +108,15 @@ export const KINDS = {
     tool: 'PxPolyline',
     least: 2,
     most: 500,
-    path: 'open',
+    figure: 'open',
     read({ frame }, points) {
       const { value, unit } = pathLength(frame, points);
       return { value, unit, lines: [amount(value, unit)] };
     },
   },
-  polygon: { tool: 'PxPolygon', least: 3, most: 500, path: 'closed', read: (on, points) => inside(on, polygon(points)) },
-  ratio: { tool: 'PxRatio', least: 4, most: 4, path: 'pairs', read: (on, points) => ratio(on, points as unknown as Four, 'ratio') },
-  cardiothoracic: { tool: 'PxCardiothoracic', least: 4, most: 4, path: 'pairs', level: true, read: (on, points) => ratio(on, points as unknown as Four, 'cardiothoracic') },
+  polygon: { tool: 'PxPolygon', least: 3, most: 500, figure: 'closed', read: (on, points) => inside(on, polygon(points)) },
+  ratio: { tool: 'PxRatio', least: 4, most: 4, figure: TWO_LINES, read: (on, points) => ratio(on, points as unknown as Four, 'ratio') },
+  cardiothoracic: { tool: 'PxCardiothoracic', least: 4, most: 4, figure: TWO_LINES, level: true, read: (on, points) => ratio(on, points as unknown as Four, 'cardiothoracic') },
 } as const satisfies Record<string, Kind>;
 
 /** Whether a kind can have this many points. */
@@ -113,6 +125,11 @@ export function isEnough(kind: MeasurementKind, points: number): boolean {
 }
 
 export type MeasurementKind = keyof typeof KINDS;
+
+/** Whether a kind says words of the reader. */
+export function isNote(kind: MeasurementKind): boolean {
+  return (KINDS[kind] as Kind).note ?? false;
+}
 
 const BY_TOOL = new Map<string, MeasurementKind>((Object.keys(KINDS) as MeasurementKind[]).map((kind) => [KINDS[kind].tool, kind]));
 
