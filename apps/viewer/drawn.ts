@@ -94,6 +94,16 @@ export class Drawn {
     this.tell();
   }
 
+  /** Writes the reader's words on an annotation. */
+  label(id: string, text: string): void {
+    const annotation = annotationsOf(this.around.id).find((one) => one.annotationUID === id);
+    if (!annotation) return;
+    annotation.data.label = text;
+    annotation.invalidated = true;
+    this.around.render();
+    this.tell();
+  }
+
   private erase(id: string): void {
     this.pending = this.pending.filter((one) => one.id !== id);
     this.last.delete(id);

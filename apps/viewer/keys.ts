@@ -28,6 +28,9 @@ export interface KeyActions {
 
 const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier', y: 'polyline', o: 'polygon', q: 'ratio', t: 'cardiothoracic' };
 
+/** With Shift: the annotation beside the measurement of the same letter. */
+const SHIFT_KEYS: Record<string, ToolName> = { b: 'rectangle_annotation', c: 'circle_annotation', a: 'arrow', p: 'freehand', t: 'text' };
+
 /** Does what the key means; false when it means nothing here and should go on to the page. */
 export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
   if ((event.ctrlKey || event.metaKey) && !event.altKey && ['z', 'y'].includes(event.key.toLowerCase())) {
@@ -37,7 +40,7 @@ export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 
   }
   if (event.ctrlKey || event.altKey || event.metaKey) return false;
   const { key } = event;
-  const tool = TOOL_KEYS[key.toLowerCase()];
+  const tool = (event.shiftKey ? SHIFT_KEYS : TOOL_KEYS)[key.toLowerCase()] ?? TOOL_KEYS[key.toLowerCase()];
   if (tool && TOOLS.includes(tool)) actions.tool(tool);
   else if (key === 'ArrowUp' || key === 'ArrowLeft') actions.scroll(-1);
   else if (key === 'ArrowDown' || key === 'ArrowRight') actions.scroll(1);

@@ -45,10 +45,15 @@ export interface Measurement {
   created: string;
 }
 
+/** What an annotation of Cornerstone is here. */
+export function kindOf(annotation: Types.Annotation): MeasurementKind | undefined {
+  return kindOfTool(annotation.metadata?.toolName);
+}
+
 /** The measurement an annotation stands for; null when it is not ours or its image is gone. */
 export function fromAnnotation(annotation: Types.Annotation): Measurement | null {
   const { metadata } = annotation;
-  const kind = kindOfTool(metadata?.toolName);
+  const kind = kindOf(annotation);
   const source = sourceOf(metadata?.referencedImageId);
   const points = annotation.data.handles?.points;
   if (!kind || !source || !points || points.length < KINDS[kind].least) return null;
@@ -155,7 +160,8 @@ export function isMeasurement(data: unknown): data is Measurement {
     Array.isArray(one.points) &&
     isEnough(one.kind, one.points.length) &&
     one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part))) &&
-    (one.text === undefined ? one.kind !== 'text' : typeof one.text === 'string' && one.text.length <= LONGEST_TEXT) &&
+    (one.text === undefined || (typeof one.text === 'string' && one.text.length <= LONGEST_TEXT)) &&
+    (one.kind !== 'text' || Boolean(one.text)) &&
     (one.plane === undefined || isPlane(one.plane))
   );
 }

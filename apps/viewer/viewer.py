@@ -65,6 +65,7 @@ TOOLS = [
     "ratio",
     "cardiothoracic",
 ]
+TOOLS += ["rectangle_annotation", "circle_annotation", "arrow", "freehand", "text"]
 TOOLS += ["crosshair", "magnifier"]
 
 

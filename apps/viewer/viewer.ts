@@ -5,12 +5,14 @@ import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import { Cine, type CineSetting } from './cine';
 import type { CaseInfo } from './corners';
+import { Dialog } from './dialog';
 import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
 import { press } from './keys';
 import { isFilter, type FilterSetting } from './filter';
 import { spaceOf } from './geometry';
+import { Labelling } from './labelling';
 import { gridOf, isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
 import { Linking } from './linking';
@@ -57,6 +59,8 @@ class GridViewer implements Viewer, CellHost {
   private own: readonly OwnPreset[] = [];
   private stateFrame = 0;
   private readonly drawn: Drawn;
+  private readonly dialog = new Dialog(this.root);
+  private readonly labelling: Labelling;
   private readonly spatial: Spatial;
   private readonly linking = new Linking({ cells: () => this.cells, active: () => this.active });
   private readonly cine = new Cine(
@@ -105,6 +109,13 @@ class GridViewer implements Viewer, CellHost {
       render: () => this.cells.forEach((cell) => cell.render()),
       busy: () => isDrawing(this.group),
       changed: (list) => this.emit('measurements', list),
+    });
+    this.labelling = new Labelling(this.root, this.dialog, {
+      id: this.id,
+      language: () => this.language,
+      busy: () => isDrawing(this.group),
+      label: (id, text) => this.drawn.label(id, text),
+      remove: (id) => this.drawn.remove(id),
     });
     this.spatial = new Spatial(
       {
@@ -399,6 +410,7 @@ class GridViewer implements Viewer, CellHost {
   }
 
   private readonly pointerDown = (event: PointerEvent): void => {
+    if (this.dialog.contains(event.target)) return;
     const position = this.cells.findIndex((cell) => cell.root.contains(event.target as Node));
     if (position >= 0 && position !== this.active) this.setActive(position);
     this.root.focus({ preventScroll: true });
@@ -447,6 +459,7 @@ class GridViewer implements Viewer, CellHost {
 
   /** What is half drawn goes: its other half would be of another image, or of nothing. */
   stopDrawing(): void {
+    this.dialog.cancel();
     this.drawn.drop(cancelDrawing(this.group, this.cells.map((cell) => cell.stage)));
   }
 
@@ -566,6 +579,7 @@ class GridViewer implements Viewer, CellHost {
     this.endDrops();
     this.stopDrawing();
     this.cine.stop();
+    this.labelling.dispose();
     this.drawn.dispose();
     for (const cell of this.cells) cell.dispose();
     this.cells = [];

@@ -65,6 +65,12 @@ const WORDS = {
   notParallel: ['图像方向不一致，请选择单一方向的序列', 'Orientations differ: choose a series of one orientation'],
   samePlace: ['同一位置有多幅图像（多期相或多回波）', 'Several images at one place (phases or echoes)'],
   noMillimetres: ['缺少可靠的像素间距', 'There is no reliable pixel spacing'],
+  accept: ['确定', 'OK'],
+  cancel: ['取消', 'Cancel'],
+  consentMissing: ['请先勾选确认', 'Tick the confirmation first'],
+  annotationText: ['标注文字', 'Text of the annotation'],
+  annotationHint: ['Enter 确定，Shift+Enter 换行，Esc 取消', 'Enter: OK · Shift+Enter: new line · Esc: cancel'],
+  textMissing: ['请输入文字', 'Enter a text'],
   progress: ['载入进度', 'Loading progress'],
 } as const satisfies Record<string, readonly [string, string]>;
 

@@ -117,6 +117,14 @@ export const KINDS = {
   polygon: { tool: 'PxPolygon', least: 3, most: 500, figure: 'closed', read: (on, points) => inside(on, polygon(points)) },
   ratio: { tool: 'PxRatio', least: 4, most: 4, figure: TWO_LINES, read: (on, points) => ratio(on, points as unknown as Four, 'ratio') },
   cardiothoracic: { tool: 'PxCardiothoracic', least: 4, most: 4, figure: TWO_LINES, level: true, read: (on, points) => ratio(on, points as unknown as Four, 'cardiothoracic') },
+  /** Opposite corners. */
+  rectangle_annotation: { tool: 'PxRectangleAnnotation', least: 2, most: 2, figure: 'rectangle', note: true, read: note },
+  /** Middle, and a point of the circle. */
+  circle_annotation: { tool: 'PxCircleAnnotation', least: 2, most: 2, figure: 'circle', note: true, read: note },
+  /** Its tip, and its tail. */
+  arrow: { tool: 'PxArrow', least: 2, most: 2, figure: 'arrow', note: true, read: note },
+  freehand: { tool: 'PxFreehand', least: 2, most: 500, figure: 'pen', note: true, read: note },
+  text: { tool: 'PxText', least: 1, most: 1, figure: 'text', note: true, read: note },
 } as const satisfies Record<string, Kind>;
 
 /** Whether a kind can have this many points. */

@@ -50,11 +50,12 @@ function linesIn(viewport: Viewport, annotation: Types.Annotation, kind: Measure
 /** Where the text of a text annotation stands: opposite corners in the world, as it was drawn last. */
 const areas = new WeakMap<Types.Annotation, [CoreTypes.Point3, CoreTypes.Point3]>();
 
-function inArea(viewport: Viewport, annotation: Types.Annotation, [x, y]: CoreTypes.Point2): boolean {
+function inArea(viewport: Viewport, annotation: Types.Annotation, [x, y]: CoreTypes.Point2, proximity: number): boolean {
   const area = areas.get(annotation);
   if (!area) return false;
   const [[left, top], [right, bottom]] = area.map((corner) => viewport.worldToCanvas(corner)) as [CoreTypes.Point2, CoreTypes.Point2];
-  return x >= Math.min(left, right) && x <= Math.max(left, right) && y >= Math.min(top, bottom) && y <= Math.max(top, bottom);
+  const between = (at: number, a: number, b: number): boolean => at >= Math.min(a, b) - proximity && at <= Math.max(a, b) + proximity;
+  return between(x, left, right) && between(y, top, bottom);
 }
 
 /** Gives a length tool the figure of its kind. */
@@ -153,7 +154,7 @@ export function path(tool: LengthTool, kind: MeasurementKind): void {
 
   inner.isPointNearTool = (element, annotation, canvas, proximity) => {
     const viewport = viewportOf(element);
-    return figure === 'text' ? inArea(viewport, annotation, canvas) : distanceTo(linesIn(viewport, annotation, kind), canvas) <= proximity;
+    return figure === 'text' ? inArea(viewport, annotation, canvas, proximity) : distanceTo(linesIn(viewport, annotation, kind), canvas) <= proximity;
   };
 
   inner.renderAnnotation = (enabled, helper) => {
