@@ -31,9 +31,10 @@ export class Camera {
   }
 
   scale(frame: Frame, room: number): Scale | null {
-    if (!frame.spacing || frame.spacing_kind === 'none' || frame.outside) return null;
+    const known = frame.spacing_kind === 'none' || frame.outside ? null : frame.spacing;
+    const spacing = frame.calibrated ?? known;
     const pixels = this.pixelsPerImagePixel(frame);
-    return pixels > 0 ? scaleFor(frame.spacing[1] / pixels, room, frame.spacing_kind === 'imager') : null;
+    return spacing && pixels > 0 ? scaleFor(spacing[1] / pixels, room, frame.spacing_kind === 'imager' && !frame.calibrated) : null;
   }
 
   view(): View {

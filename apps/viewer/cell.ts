@@ -375,7 +375,10 @@ export class Cell implements ToolCell {
 
   /** Codes of the stream and of the summary, each once. */
   warnings(): string[] {
-    return [...new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])])];
+    const all = new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])]);
+    if (!this.currentFrame()?.calibrated) return [...all];
+    all.delete('no_spacing');
+    return ['calibrated', ...all];
   }
 
   private writeCorners(): void {

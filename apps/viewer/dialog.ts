@@ -3,6 +3,8 @@ import { say, type Language } from './words';
 
 export interface Question {
   title: string;
+  /** Nothing is asked: the title is told, and the answer is null. */
+  told?: boolean;
   value?: string;
   /** What the field means, or what the answer will do. */
   hint?: string;
@@ -51,7 +53,7 @@ export class Dialog {
       problem.hidden = true;
       cancel.type = 'button';
       consent.type = 'checkbox';
-      form.append(title, field);
+      form.append(title, ...(question.told ? [] : [field]));
       if (question.hint) form.append(element('p', 'px-dialog-hint', question.hint));
       if (question.consent) {
         const line = element('label', 'px-dialog-consent');
@@ -59,7 +61,7 @@ export class Dialog {
         form.append(line);
       }
       const buttons = element('div', 'px-dialog-buttons');
-      buttons.append(cancel, accept);
+      buttons.append(...(question.told ? [accept] : [cancel, accept]));
       form.append(problem, buttons);
 
       const end = (answer: string | null): void => {
@@ -69,6 +71,7 @@ export class Dialog {
         resolve(answer);
       };
       const submit = (): void => {
+        if (question.told) return end(null);
         const text = field.value.trim();
         const why = question.consent && !consent.checked ? say('consentMissing', language) : (question.check?.(text) ?? null);
         problem.hidden = why === null;
@@ -96,7 +99,8 @@ export class Dialog {
       const room = [this.root.clientWidth - form.offsetWidth, this.root.clientHeight - form.offsetHeight];
       form.style.left = `${Math.max(4, Math.min(at[0] + 12, Number(room[0]) - 4))}px`;
       form.style.top = `${Math.max(4, Math.min(at[1] + 12, Number(room[1]) - 4))}px`;
-      field.focus();
+      if (question.told) accept.focus();
+      else field.focus();
       field.select();
     });
   }

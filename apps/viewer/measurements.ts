@@ -4,7 +4,8 @@ import type { Frame } from './frame';
 import { cross } from './orientation';
 import { dot, offPlane, placeOf, planeOf, toIndex, toWorld, vectorOf } from './geometry';
 import { sourceOf } from './loader';
-import { isEnough, isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
+import { knownLength } from './measure/calibration';
+import { isEnough, isKind, isWritten, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
 import type { RegionStats } from './measure/region';
 import type { Origin } from './tools/record';
 
@@ -39,7 +40,9 @@ export interface Measurement {
   unit: string;
   /** Of the pixels inside a region. */
   stats?: RegionStats;
-  /** What the reader wrote, of annotations. */
+  /** Names of the values, where there are several. */
+  labels?: string[];
+  /** What the reader wrote: words of an annotation, mm of a calibration. */
   text?: string;
   author: string;
   created: string;
@@ -62,8 +65,8 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   const places = points.slice(0, KINDS[kind].most).map((point) => placeOf(frame, point));
   const origin = (metadata as { origin?: Origin }).origin;
   const text = annotation.data.label ?? '';
-  if (kind === 'text' && text === '') return null; // not written yet
-  const { value, unit, stats } = KINDS[kind].read(source, places, text) as Reading;
+  if (isWritten(kind) && text === '') return null; // not written yet
+  const { value, unit, stats, labels } = KINDS[kind].read(source, places, text) as Reading;
   return {
     id: annotation.annotationUID ?? '',
     kind,
@@ -77,6 +80,7 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
     value,
     unit,
     ...(stats ? { stats } : {}),
+    ...(labels ? { labels } : {}),
     ...(text === '' ? {} : { text }),
     author: origin?.author ?? '',
     created: origin?.created ?? '',
@@ -161,7 +165,8 @@ export function isMeasurement(data: unknown): data is Measurement {
     isEnough(one.kind, one.points.length) &&
     one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part))) &&
     (one.text === undefined || (typeof one.text === 'string' && one.text.length <= LONGEST_TEXT)) &&
-    (one.kind !== 'text' || Boolean(one.text)) &&
+    (!isWritten(one.kind) || Boolean(one.text)) &&
+    (one.kind !== 'calibration' || (knownLength(one.text ?? '') !== null && one.plane === undefined)) &&
     (one.plane === undefined || isPlane(one.plane))
   );
 }

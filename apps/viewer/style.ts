@@ -40,6 +40,8 @@ const CSS = `
 .px-notice strong { color: #f0f0ee; font-weight: 600; }
 .px-notice button { font: inherit; color: #e8e8e6; background: #24466b; border: 1px solid #3b82c4; border-radius: 4px; padding: 3px 14px; cursor: pointer; }
 .px-notice[hidden], .px-scale[hidden], .px-progress[hidden], .px-waiting[hidden] { display: none; }
+.px-guide { position: absolute; z-index: 4; top: 26px; left: 50%; transform: translateX(-50%); padding: 3px 12px; border-radius: 4px; background: rgba(20, 20, 22, .88); color: #ffe08a; pointer-events: none; white-space: nowrap; }
+.px-guide[hidden] { display: none; }
 .px-dialog { position: absolute; z-index: 5; display: flex; flex-direction: column; gap: 6px; box-sizing: border-box; width: 300px; max-width: calc(100% - 8px); padding: 10px; border: 1px solid #3b82c4; border-radius: 4px; background: rgba(24, 24, 27, .97); color: #e8e8e6; user-select: text; }
 .px-dialog-title { font-weight: 600; }
 .px-dialog-field { width: 100%; box-sizing: border-box; padding: 4px 6px; border: 1px solid #55555a; border-radius: 3px; background: #101012; color: inherit; font: inherit; font-size: 14px; resize: vertical; }

@@ -11,9 +11,11 @@ import { Drawn } from './drawn';
 import { Described } from './described';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { Guide } from './guide';
 import { Grid } from './grid';
 import { commandOf, type OwnKeys } from './keys';
 import { isFilter, type FilterSetting } from './filter';
+import type { Frame } from './frame';
 import { spaceOf } from './geometry';
 import { Labelling } from './labelling';
 import { isLayout, nextLayout } from './layout';
@@ -60,6 +62,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private readonly drawn: Drawn;
   private readonly dialog = new Dialog(this.root);
   private readonly labelling: Labelling;
+  private readonly guide = new Guide(this.root, () => this.language);
   private readonly spatial: Spatial;
   private readonly linking = new Linking({ cells: () => this.grid.cells, active: () => this.grid.active });
   private readonly cine = new Cine(
@@ -120,6 +123,12 @@ class GridViewer implements Viewer, CellHost, Commanded {
       shown: () => this.cells.map((cell) => cell.series).filter((series) => series !== null),
       render: () => this.cells.forEach((cell) => cell.render()),
       busy: () => isDrawing(this.group),
+      recalibrated: () => {
+        for (const cell of this.cells) {
+          cell.refresh();
+          cell.render();
+        }
+      },
       changed: (list) => this.emit('measurements', list),
     });
     this.labelling = new Labelling(this.root, this.dialog, {
@@ -224,6 +233,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
+    this.guide.begin(tool);
     this.tellState();
   }
 
@@ -335,6 +345,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
     return this.filters.get(source.key.series) ?? null;
   }
 
+  calibrated(source: ImageSource, frame: Frame): Frame {
+    return this.drawn.calibrated(source, frame);
+  }
+
   viewed(cell: Cell): void {
     this.linking.moved(cell);
   }
@@ -396,6 +410,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.language = lang;
     this.root.setAttribute('aria-label', say('viewer', lang));
     this.drawn.reword();
+    this.guide.write();
     for (const cell of this.cells) {
       if (cell.series) {
         cell.refresh();
@@ -547,6 +562,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.stopDrawing();
     this.cine.stop();
     this.labelling.dispose();
+    this.guide.dispose();
     this.drawn.dispose();
     this.grid.dispose();
     dropToolGroup(this.id);

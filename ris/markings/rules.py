@@ -20,6 +20,10 @@ POINTS = {
     "circle_annotation": 2,
     "arrow": 2,
     "text": 1,
+    "calibration": 2,
+    "acetabular_index": 4,
+    "graf": 6,
+    "leg_length": 6,
 }
 """Kind → number of its points. A kind that is not here was made by a later version of the viewer: it is kept as it is."""
 

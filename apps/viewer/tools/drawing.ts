@@ -2,6 +2,7 @@
 import { AngleTool, CobbAngleTool, EllipticalROITool, LengthTool, ProbeTool, RectangleROITool, type Types } from '@cornerstonejs/tools';
 import { KINDS, type MeasurementKind } from '../measure/kinds';
 import { figureOf } from './figure';
+import { lasso } from './lasso';
 import { measure, measuring } from './measuring';
 import { path } from './path';
 
@@ -24,7 +25,9 @@ function toolFor(kind: MeasurementKind): ToolClass {
     constructor(props: Types.PublicToolProps = {}) {
       super(measuring(props));
       measure(this, kind, keep);
-      if (figureOf(kind)) path(this, kind);
+      const figure = figureOf(kind);
+      const parts = figure ? path(this, kind) : null;
+      if (parts && figure === 'lasso') lasso(this, parts);
     }
   };
 }

@@ -39,7 +39,7 @@ export function linesOf(kind: MeasurementKind, points: readonly ImagePoint[], to
   if (figure === 'circle') return [circle(toCanvas(first), toCanvas(second))];
   if (figure === 'arrow') return arrow(toCanvas(first), toCanvas(second));
   const line = points.map(toCanvas);
-  return [figure === 'closed' && points.length > 2 ? [...line, line[0] as CanvasPoint] : line];
+  return [(figure === 'closed' || figure === 'lasso') && points.length > 2 ? [...line, line[0] as CanvasPoint] : line];
 }
 
 function distanceToSegment([x, y]: CanvasPoint, [ax, ay]: CanvasPoint, [bx, by]: CanvasPoint): number {

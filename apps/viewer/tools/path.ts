@@ -14,7 +14,7 @@ import { distanceTo, figureOf, linesOf, type CanvasPoint } from './figure';
 import { innerOf, type DrawnAnnotation, type EditData, type Interaction } from './lengthtool';
 
 /** CSS pixels: a click this near to a point means it. */
-const NEAR = 8;
+export const NEAR = 8;
 /** CSS pixels between two points of the pen. */
 const PEN_STEP = 2;
 /** Pixels of the image that a pen's line may be off after it is thinned, and how many points it may have. */
@@ -25,6 +25,10 @@ const MANY = 20;
 /** On the element, when a drawing is finished as its tool wants it (not when it is given up): its id. */
 export const DRAWN = 'px-drawn';
 export type DrawnEvent = CustomEvent<{ id: string; kind: MeasurementKind }>;
+
+/** On the element, when the number of points that are set changes. */
+export const DRAWING = 'px-drawing';
+export type DrawingEvent = CustomEvent<{ kind: MeasurementKind; next: number }>;
 
 export interface PathTool {
   /** Ends a drawing under way with the points it has. */
@@ -58,8 +62,18 @@ function inArea(viewport: Viewport, annotation: Types.Annotation, [x, y]: CoreTy
   return between(x, left, right) && between(y, top, bottom);
 }
 
+/** What tools that draw in a way of their own go on with. */
+export interface PathParts {
+  /** Ends a drawing. */
+  complete(event: { detail: { element: HTMLDivElement } }): void;
+  /** Distance on the screen of two points of the drawing, CSS pixels. */
+  apart(element: HTMLDivElement, points: CoreTypes.Point3[], a: number, b: number): number;
+  /** Says how many points are set. */
+  tell(element: HTMLDivElement, next: number): void;
+}
+
 /** Gives a length tool the figure of its kind. */
-export function path(tool: LengthTool, kind: MeasurementKind): void {
+export function path(tool: LengthTool, kind: MeasurementKind): PathParts {
   const inner = innerOf(tool);
   const { least, most, level } = KINDS[kind] as { least: number; most: number; level?: boolean };
   const figure = figureOf(kind);
@@ -72,11 +86,15 @@ export function path(tool: LengthTool, kind: MeasurementKind): void {
     inner.editData.annotation.invalidated = true;
     inner.editData.hasMoved = true;
     end.call(tool, event as Interaction);
+    tell(event.detail.element, 0);
     event.detail.element.dispatchEvent(new CustomEvent(DRAWN, { bubbles: true, detail: { id, kind } }) satisfies DrawnEvent);
   };
 
+  const tell = (element: HTMLDivElement, next: number): void => void element.dispatchEvent(new CustomEvent(DRAWING, { bubbles: true, detail: { kind, next } }) satisfies DrawingEvent);
+
   inner.addNewAnnotation = (event) => {
     const annotation = add.call(tool, event);
+    tell(event.detail.element, 1);
     if (figure === 'text' && inner.editData) {
       inner.editData.annotation.data.handles.points.length = 1;
       inner.editData.handleIndex = 0;
@@ -84,7 +102,6 @@ export function path(tool: LengthTool, kind: MeasurementKind): void {
     return annotation;
   };
 
-  /** Distance on the screen of two points of the drawing, CSS pixels. */
   const apart = (element: HTMLDivElement, points: CoreTypes.Point3[], a: number, b: number): number => {
     const [[x, y], [u, v]] = [a, b].map((at) => viewportOf(element).worldToCanvas(points[at] as CoreTypes.Point3)) as [CoreTypes.Point2, CoreTypes.Point2];
     return Math.hypot(x - u, y - v);
@@ -119,7 +136,7 @@ export function path(tool: LengthTool, kind: MeasurementKind): void {
     } else if (points.length < most) {
       points.push([...(points[floating] as CoreTypes.Point3)]);
       editData.handleIndex = points.length - 1;
-      return;
+      return tell(element, points.length - 1);
     }
     complete(event);
   };
@@ -142,6 +159,7 @@ export function path(tool: LengthTool, kind: MeasurementKind): void {
     const { editData } = inner;
     // The point that hangs on the mouse was not set.
     if (editData?.newAnnotation && inner.isDrawing && editData.annotation.data.handles.points.length > 2) editData.annotation.data.handles.points.pop();
+    tell(element, 0);
     return cancel.call(tool, element);
   };
 
@@ -197,6 +215,8 @@ export function path(tool: LengthTool, kind: MeasurementKind): void {
     const { x, y, width, height } = drawing.drawTextBox(helper, uid, '1', textLines, canvas[0] as CoreTypes.Point2, { ...textbox, padding: 0 });
     areas.set(annotation, [viewport.canvasToWorld([x, y]), viewport.canvasToWorld([x + width, y + height])]);
   };
+
+  return { complete, apart, tell };
 }
 
 /** Both ends of a line in one row of the image: transverse diameters are measured level (V-18). */
