@@ -17,7 +17,7 @@ export interface ShortcutParts {
 
 const KEYS: [string, Word][] = [
   ['↑ ↓', 'key_move'], ['Enter', 'key_open'], ['Esc', 'key_back'], ['F8 / N', 'key_next'], ['F7', 'key_previous'], ['Ctrl Enter', 'key_submit'], ['F4', 'key_templates'], ['F6', 'key_knowledge'], ['Ctrl P', 'key_preview'],
-  ['W S Z P', 'key_tools'], ['V L A C E B Y O Q T', 'key_measure'], ['Shift O H G D L', 'key_measure_more'], ['Shift B C A P T', 'key_annotate'], ['Ctrl Z / Ctrl Y', 'key_undo'], ['1 – 9', 'key_presets'], [', .', 'key_gamma'], ['[ ] H U', 'key_turn'], ['X M', 'key_planes'], ['J K N', 'key_linking'], ['R', 'tool_reset'], ['I', 'tool_invert'],
+  ['W S Z P', 'key_tools'], ['V L A C E B Y O Q T', 'key_measure'], ['Shift O H G D L Z', 'key_measure_more'], ['Shift B C A P T', 'key_annotate'], ['Ctrl Z / Ctrl Y', 'key_undo'], ['1 – 9', 'key_presets'], [', .', 'key_gamma'], ['[ ] H U', 'key_turn'], ['X M', 'key_planes'], ['J K N', 'key_linking'], ['R', 'tool_reset'], ['I', 'tool_invert'],
 ]
 export const SHORTCUTS = KEYS.map(([keys, word]) => ({ keys, zh: say('zh', word), en: say('en', word) }))
 

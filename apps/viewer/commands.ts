@@ -24,6 +24,7 @@ export interface Commanded {
   /** The measurement under the pointer, else the newest of the image. */
   removeHere(): void;
   zoomBy(factor: number): void;
+  trueSize(): void;
   undo(): void;
   redo(): void;
   /** Drops a drawing under way; false when there is none. */
@@ -84,6 +85,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'reset', group: 'image', zh: '重置', en: 'Reset', keys: ['r', '0'], run: (viewer) => viewer.reset() },
   { id: 'zoom-in', group: 'image', zh: '放大', en: 'Zoom in', keys: ['+', '='], run: (viewer) => viewer.zoomBy(1.25) },
   { id: 'zoom-out', group: 'image', zh: '缩小', en: 'Zoom out', keys: ['-'], run: (viewer) => viewer.zoomBy(0.8) },
+  { id: 'true-size', group: 'image', zh: '1:1 真实大小', en: '1:1 true size', keys: ['Shift+z'], run: (viewer) => viewer.trueSize() },
   { id: 'previous-image', group: 'view', zh: '上一幅', en: 'Previous image', keys: ['ArrowUp', 'ArrowLeft'], run: (viewer) => viewer.scrollBy(-1) },
   { id: 'next-image', group: 'view', zh: '下一幅', en: 'Next image', keys: ['ArrowDown', 'ArrowRight'], run: (viewer) => viewer.scrollBy(1) },
   { id: 'ten-back', group: 'view', zh: '后退 10 幅', en: 'Ten images back', keys: ['PageUp'], run: (viewer) => viewer.scrollBy(-10) },

@@ -111,7 +111,8 @@ export class Dialog {
   }
 }
 
-function element<T extends keyof HTMLElementTagNameMap>(name: T, className: string, text = ''): HTMLElementTagNameMap[T] {
+/** An element with a class and a text. */
+export function element<T extends keyof HTMLElementTagNameMap>(name: T, className: string, text = ''): HTMLElementTagNameMap[T] {
   const made = document.createElement(name);
   if (className !== '') made.className = className;
   if (text !== '') made.textContent = text;

@@ -26,6 +26,8 @@ export interface LabelHost {
 const takesText = (kind: MeasurementKind): boolean => isNote(kind) || isWritten(kind);
 
 export class Labelling {
+  private disposed = false;
+
   constructor(
     private readonly root: HTMLElement,
     private readonly dialog: Dialog,
@@ -36,6 +38,7 @@ export class Labelling {
   }
 
   dispose(): void {
+    this.disposed = true;
     this.root.removeEventListener(DRAWN, this.drawn as EventListener);
     this.root.removeEventListener('dblclick', this.doubleClicked);
   }
@@ -91,6 +94,7 @@ export class Labelling {
     const [inner, outer] = [stage.getBoundingClientRect(), this.root.getBoundingClientRect()];
     const question = kind === 'calibration' ? this.calibration(annotation, before) : this.words(needed, before);
     const answer = await this.dialog.ask(question, [inner.left - outer.left + x, inner.top - outer.top + y], language);
+    if (this.disposed) return;
     if (answer !== null && answer !== before) this.host.label(id, answer);
     // A text nobody wrote is nothing.
     else if (needed && before === '' && answer === null) this.host.remove(id);

@@ -53,6 +53,12 @@ const CSS = `
 .px-dialog-buttons { display: flex; justify-content: flex-end; gap: 6px; }
 .px-dialog button { font: inherit; color: #e8e8e6; background: #2a2a2e; border: 1px solid #55555a; border-radius: 4px; padding: 3px 12px; cursor: pointer; }
 .px-dialog button.px-dialog-accept { background: #24466b; border-color: #3b82c4; }
+.px-dialog.px-screen { left: 8px; top: 8px; width: auto; max-width: calc(100% - 16px); }
+.px-screen p { max-width: 460px; }
+.px-screen-choices { display: flex; flex-wrap: wrap; gap: 4px 16px; }
+.px-screen-bar { position: relative; height: 40px; box-sizing: border-box; border: 1px solid #e8e8e6; background: #24466b; touch-action: none; }
+.px-screen-bar.px-screen-card { height: auto; aspect-ratio: 85.6 / 53.98; border-radius: 3.5% / 5.6%; }
+.px-screen-grip { position: absolute; top: 0; right: -7px; bottom: 0; width: 14px; cursor: ew-resize; background: linear-gradient(90deg, transparent 6px, #ffcf66 6px 8px, transparent 8px); }
 @container (max-width: 420px) or (max-height: 300px) {
   .px-minor, .px-scale { display: none; }
   .px-corner { font-size: 11px; max-width: calc(50% - 20px); }

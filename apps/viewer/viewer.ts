@@ -30,6 +30,7 @@ import type { ImageSource } from './source';
 import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
+import { TrueSize } from './truesize';
 import { UnsupportedViewer } from './unsupported';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
@@ -61,6 +62,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly dialog = new Dialog(this.root);
+  private readonly size = new TrueSize(this.root, this.dialog, { language: () => this.language, zoom: (mmPerPixel) => this.cell.showTrueSize(mmPerPixel) });
   private readonly labelling: Labelling;
   private readonly guide = new Guide(this.root, () => this.language);
   private readonly spatial: Spatial;
@@ -297,6 +299,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.cell.reset();
   }
 
+  trueSize(measure = false): void {
+    void this.size.show(measure);
+  }
+
   mpr(on?: boolean): void {
     this.spatial.toggleMpr(on);
   }
@@ -444,6 +450,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   /** What is half drawn goes: its other half would be of another image, or of nothing. */
   stopDrawing(): void {
     this.dialog.cancel();
+    this.size.cancel();
     this.drawn.drop(cancelDrawing(this.group, this.cells.map((cell) => cell.stage)));
   }
 

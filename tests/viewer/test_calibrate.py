@@ -73,7 +73,9 @@ def test_a_known_length_gives_mm_to_the_images_like_this_one(bench: Bench) -> No
     bench.call("scrollTo", 0)
     assert "calibrated" not in bench.state()["warnings"]
     bench.call("setMeasurements", [*saved, {**calibration, "id": "nonsense", "text": "-3"}])
-    assert [one["unit"] for one in listed(bench)] == ["px" if at == 3 else unit for at, unit in enumerate(["mm (calibrated)", "mm"] + ["mm (calibrated)"] * 2)]
+    assert [one["unit"] for one in listed(bench)] == [
+        "px" if at == 3 else unit for at, unit in enumerate(["mm (calibrated)", "mm"] + ["mm (calibrated)"] * 2)
+    ]
     # cleared
     bench.call("removeMeasurement", calibration["id"])
     bench.settle()
@@ -104,3 +106,56 @@ def test_a_trusted_spacing_is_given_up_only_with_consent(bench: Bench) -> None:
     assert listed(bench) == []
     line(bench, "length", (30, 20), (30, 100))
     assert lengths(bench) == [(pytest.approx(40, abs=0.6), "mm")]
+
+
+def size_of(bench: Bench, column: float, row: float) -> float:
+    """CSS pixels from the first image pixel to another."""
+    (ax, ay), (bx, by) = bench.screen(0, 0), bench.screen(column, row)
+    return math.hypot(bx - ax, by - ay)
+
+
+@pytest.mark.clause("V-17")
+def test_a_millimetre_is_one_on_a_screen_that_was_measured(bench: Bench) -> None:
+    films(bench, spacing=[0.5, 1.25], spacing_kind="imager")
+    page = bench.page
+    page.evaluate("localStorage.removeItem('px-screen')")
+    page.locator("#a .px-viewer").focus()
+    page.keyboard.press("Shift+Z")
+    bar = page.locator(".px-screen-bar").bounding_box()
+    grip = page.locator(".px-screen-grip").bounding_box()
+    assert bar is not None
+    assert grip is not None
+    assert bar["width"] / bar["height"] == pytest.approx(85.60 / 53.98, rel=0.01)
+    # a screen of 0.2 mm for a pixel: the card is 428 pixels long
+    middle = (grip["x"] + grip["width"] / 2, grip["y"] + 20)
+    bench.drag(middle, (bar["x"] + 428, middle[1]))
+    page.locator(".px-screen .px-dialog-accept").click()
+    bench.settle()
+    assert size_of(bench, 100, 0) == pytest.approx(125 / 0.2, rel=0.003)
+    assert size_of(bench, 0, 100) == pytest.approx(50 / 0.2, rel=0.003)
+    bench.wait_text("#a .px-line", "1:1（探测器平面")
+    bench.call("rotate", 90)
+    assert size_of(bench, 100, 0) == pytest.approx(125 / 0.2, rel=0.003)
+    page.keyboard.press("+")
+    bench.settle()
+    assert "1:1" not in bench.text("#a .px-line"), "no longer"
+    page.keyboard.press("Shift+Z")  # not asked again
+    bench.settle()
+    expect(page.locator(".px-screen")).to_have_count(0)
+    assert size_of(bench, 100, 0) == pytest.approx(125 / 0.2, rel=0.003)
+    kept = page.evaluate("JSON.parse(localStorage.getItem('px-screen'))")
+    assert (kept["mmPerPixel"], kept["ratio"]) == (pytest.approx(0.2, rel=0.003), 1)
+    assert kept["measured"][:2] == "20"
+    # another zoom of the page or another screen: its pixels are not these
+    page.evaluate("localStorage.setItem('px-screen', JSON.stringify({...JSON.parse(localStorage.getItem('px-screen')), ratio: 1.5}))")
+    page.keyboard.press("Shift+Z")
+    expect(page.locator(".px-screen")).to_have_count(1)
+    page.keyboard.press("Escape")
+    bench.settle()
+    # without mm there is no true size
+    page.evaluate("localStorage.setItem('px-screen', JSON.stringify({mmPerPixel: 0.2, ratio: 1, measured: '2026-01-01T00:00:00Z'}))")
+    bench.show(Stream([frame_of(picture(), spacing=None, spacing_kind="none")]), series="none")
+    page.keyboard.press("Shift+Z")
+    expect(page.locator(".px-dialog-title")).to_contain_text("没有可靠的毫米")
+    page.keyboard.press("Escape")
+    page.evaluate("localStorage.removeItem('px-screen')")

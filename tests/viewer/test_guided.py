@@ -56,7 +56,9 @@ def test_graf_angles_and_their_type(bench: Bench) -> None:
     bench.call("setTool", "graf")
     rim = (60.0, 80.0)
     turned = [(rim[0] + 50 * math.cos(math.radians(a)), rim[1] - 50 * math.sin(math.radians(a))) for a in (90 - 64, 90 + 45)]
-    click_through(bench, [(60, 15), (60, 75), (63, 83), (turned[0][0] + 3, turned[0][1] + 3), (57, 77), (turned[1][0] - 3, turned[1][1] - 3)])
+    click_through(
+        bench, [(60, 15), (60, 75), (63, 83), (turned[0][0] + 3, turned[0][1] + 3), (57, 77), (turned[1][0] - 3, turned[1][1] - 3)]
+    )
     graf = made(bench)
     assert graf["labels"] == ["α", "β"]
     assert graf["value"] == [pytest.approx(64, abs=1.5), pytest.approx(45, abs=1.5)]
