@@ -18,6 +18,7 @@ import type { ImageSource } from './source';
 import { Stack } from './stack';
 import { setCell, type ToolCell } from './tools/cells';
 import type { Choice } from './presets';
+import { knownScreen } from './screen';
 import type { ImageActor } from './transfer';
 import type { Window } from './window';
 import { say, warningText } from './words';
@@ -276,6 +277,23 @@ export class Cell implements ToolCell {
     this.redraw();
   }
 
+  /** Whether this zoom shows the true size, on a screen that was measured. */
+  private trueSize(frame: Frame): 'patient' | 'detector' | null {
+    const screen = knownScreen();
+    const times = screen && this.camera ? this.camera.magnification(frame, screen.mmPerPixel) : null;
+    if (times === null || Math.abs(times - 1) > 0.005) return null;
+    return frame.spacing_kind === 'imager' && !frame.calibrated ? 'detector' : 'patient';
+  }
+
+  /** Zooms so that 1 mm of the patient is 1 mm on the glass; false where the image has no mm. */
+  showTrueSize(mmPerPixel: number): boolean {
+    const frame = this.currentFrame();
+    const times = frame && this.camera?.magnification(frame, mmPerPixel);
+    if (!times) return false;
+    this.zoomBy(1 / times);
+    return true;
+  }
+
   zoomBy(factor: number): void {
     this.camera?.zoomBy(factor);
     this.refresh();
@@ -384,7 +402,10 @@ export class Cell implements ToolCell {
 
   /** Codes of the stream and of the summary, each once. */
   warnings(): string[] {
-    return [...new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])])];
+    const all = new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])]);
+    if (!this.currentFrame()?.calibrated) return [...all];
+    all.delete('no_spacing');
+    return ['calibrated', ...all];
   }
 
   private writeCorners(): void {
@@ -402,6 +423,7 @@ export class Cell implements ToolCell {
         gamma,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
+        trueSize: this.trueSize(frame),
         hover: this.pointer.hover,
         place: this.pointer.place,
         filter: this.series ? this.host.filterOf(this.series) : null,

@@ -92,7 +92,7 @@ export class Stack {
 
   frameAt(position: number): Frame | null {
     const index = this.positions[position];
-    return this.source?.header && index !== undefined ? this.source.frame(index) : null;
+    return this.source?.header && index !== undefined ? this.around.host.calibrated(this.source, this.source.frame(index)) : null;
   }
 
   currentPixels(): FramePixels | null {
@@ -238,7 +238,7 @@ export class Stack {
     const { host, modality } = this.around;
     return this.positions.map((index) => {
       const imageId = imageIdOf(host.id, source, index);
-      addSource(imageId, source, index, { modality, language: () => host.language, filter: () => host.filterOf(source) });
+      addSource(imageId, source, index, { modality, language: () => host.language, filter: () => host.filterOf(source), calibrated: (frame) => host.calibrated(source, frame) });
       return imageId;
     });
   }

@@ -6,14 +6,18 @@ import type { CellHost } from './cellhost';
 import { Cine, type CineSetting } from './cine';
 import type { Commanded } from './commands';
 import type { CaseInfo } from './corners';
+import { Dialog } from './dialog';
 import { Drawn } from './drawn';
 import { Described } from './described';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { Guide } from './guide';
 import { Grid } from './grid';
 import { commandOf, type OwnKeys } from './keys';
 import { isFilter, type FilterSetting } from './filter';
+import type { Frame } from './frame';
 import { spaceOf } from './geometry';
+import { Labelling } from './labelling';
 import { isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
 import { Linking } from './linking';
@@ -27,6 +31,7 @@ import type { ImageSource } from './source';
 import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
+import { TrueSize } from './truesize';
 import { UnsupportedViewer } from './unsupported';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
@@ -57,6 +62,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private own: readonly OwnPreset[] = [];
   private stateFrame = 0;
   private readonly drawn: Drawn;
+  private readonly dialog = new Dialog(this.root);
+  private readonly size = new TrueSize(this.root, this.dialog, { language: () => this.language, zoom: (mmPerPixel) => this.cell.showTrueSize(mmPerPixel) });
+  private readonly labelling: Labelling;
+  private readonly guide = new Guide(this.root, () => this.language);
   private readonly spatial: Spatial;
   private readonly linking = new Linking({ cells: () => this.grid.cells, active: () => this.grid.active });
   private readonly cine = new Cine(
@@ -119,7 +128,20 @@ class GridViewer implements Viewer, CellHost, Commanded {
       shown: () => this.cells.map((cell) => cell.series).filter((series) => series !== null),
       render: () => this.cells.forEach((cell) => cell.render()),
       busy: () => isDrawing(this.group),
+      recalibrated: () => {
+        for (const cell of this.cells) {
+          cell.refresh();
+          cell.render();
+        }
+      },
       changed: (list) => this.emit('measurements', list),
+    });
+    this.labelling = new Labelling(this.root, this.dialog, {
+      id: this.id,
+      language: () => this.language,
+      busy: () => isDrawing(this.group),
+      label: (id, text) => this.drawn.label(id, text),
+      remove: (id) => this.drawn.remove(id),
     });
     this.spatial = new Spatial(
       {
@@ -225,6 +247,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
+    this.guide.begin(tool);
     this.tellState();
   }
 
@@ -288,6 +311,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.cell.reset();
   }
 
+  trueSize(measure = false): void {
+    void this.size.show(measure);
+  }
+
   mpr(on?: boolean): void {
     this.spatial.toggleMpr(on);
   }
@@ -334,6 +361,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   filterOf(source: ImageSource): FilterSetting | null {
     return this.filters.get(source.key.series) ?? null;
+  }
+
+  calibrated(source: ImageSource, frame: Frame): Frame {
+    return this.drawn.calibrated(source, frame);
   }
 
   viewed(cell: Cell): void {
@@ -397,6 +428,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.language = lang;
     this.root.setAttribute('aria-label', say('viewer', lang));
     this.drawn.reword();
+    this.guide.write();
     for (const cell of this.cells) {
       if (cell.series) {
         cell.refresh();
@@ -411,6 +443,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   private readonly pointerDown = (event: PointerEvent): void => {
+    if (this.dialog.contains(event.target)) return;
     const position = this.grid.at(event.target as Node);
     if (position >= 0 && position !== this.grid.active) this.setActive(position);
     this.root.focus({ preventScroll: true });
@@ -428,6 +461,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   /** What is half drawn goes: its other half would be of another image, or of nothing. */
   stopDrawing(): void {
+    this.dialog.cancel();
+    this.size.cancel();
     this.drawn.drop(cancelDrawing(this.group, this.cells.map((cell) => cell.stage)));
   }
 
@@ -546,6 +581,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.lost.dispose();
     this.stopDrawing();
     this.cine.stop();
+    this.labelling.dispose();
+    this.guide.dispose();
     this.drawn.dispose();
     this.grid.dispose();
     dropToolGroup(this.id);
