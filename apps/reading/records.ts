@@ -4,7 +4,7 @@
  */
 
 import type { Age } from '../desk/age'
-import { type Api, IMAGES, type Problem, RIS } from '../desk/shell'
+import { type Api, EVIDENCE, IMAGES, type Problem, RIS } from '../desk/shell'
 import type { Measurement } from '../viewer/api'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
@@ -190,6 +190,12 @@ export class Records {
 
   removeMarking(examId: number, id: string, version: number | null): Promise<Marking> {
     return this.api.delete(`${RIS}/exams/${examId}/markings/${encodeURIComponent(id)}`, { query: { version }, retry: false, timeout: 8000 })
+  }
+
+  /** A study's measurements as DICOM: an SR document, or presentation states in a ZIP archive; `leftOut`: how many are not in it. */
+  async exportMarkings(examId: number, studyUid: string, form: 'measurement-report' | 'presentation-states'): Promise<{ content: Blob; leftOut: number }> {
+    const answer = await this.api.raw('GET', `${EVIDENCE}/exams/${examId}/studies/${encodeURIComponent(studyUid)}/${form}`)
+    return { content: await answer.blob(), leftOut: Number(answer.headers.get('Markings-Left-Out') ?? 0) }
   }
 
   async templates(filter: { modality?: string; body_part?: string; q?: string }): Promise<Template[]> {
