@@ -25,6 +25,10 @@ class NodeError(RuntimeError):
         self.status, self.code, self.detail, self.words = status, code, detail, words
 
 
+class TooLargeError(RuntimeError):
+    """An object has more bytes than the caller wants to hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesPixels:
     """A series as one array (frames, rows, columns[, 3]) in stored values, and the header that explains it.
@@ -156,11 +160,19 @@ class NodeClient:
         rows: list[Row] = self._get(f"/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata")
         return rows[0]
 
-    def instance(self, study: str, series: str, instance: str) -> bytes:
-        """One object as it is stored (DICOM part 10)."""
+    def instance(self, study: str, series: str, instance: str, *, most: int) -> bytes:
+        """One object as it is stored (DICOM part 10); TooLargeError when it has more than `most` bytes."""
         url = f"{self._base}/dicom-web/studies/{study}/series/{series}/instances/{instance}"
         headers = self._headers() | {"Accept": "application/dicom; transfer-syntax=*"}
-        return self._check(self._http.get(url, headers=headers)).content
+        with self._http.stream("GET", url, headers=headers) as response:
+            self._check(response)
+            parts, size = [], 0
+            for part in response.iter_raw():
+                size += len(part)
+                if size > most:
+                    raise TooLargeError(f"more than {most} bytes")
+                parts.append(part)
+        return b"".join(parts)
 
     def series_header(self, study: str, series: str) -> Row:
         """Frames in order, order of the stream, warnings."""

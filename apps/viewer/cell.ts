@@ -11,6 +11,7 @@ import type { Vector } from './orientation';
 import type { Line } from './lines';
 import type { Lens } from './magnifier';
 import { Overlay } from './overlay';
+import { OverlayLayerCanvas } from './overlays/layer';
 import type { FramePixels } from './pixels';
 import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
@@ -26,6 +27,7 @@ export class Cell implements ToolCell {
   readonly root = document.createElement('div');
   readonly stage = document.createElement('div');
   private readonly overlay: Overlay;
+  private readonly foreign: OverlayLayerCanvas;
   private camera: Camera | null = null;
   private viewport: Types.IStackViewport | null = null;
   info: CaseInfo = {};
@@ -44,6 +46,7 @@ export class Cell implements ToolCell {
     this.root.setAttribute('role', 'group');
     this.stage.className = 'px-stage px-hidden';
     this.root.append(this.stage);
+    this.foreign = new OverlayLayerCanvas(this.root);
     this.overlay = new Overlay(this.root, host.corners);
     setCell(this.stage, this);
     this.stack = new Stack({
@@ -63,6 +66,7 @@ export class Cell implements ToolCell {
       retry: () => host.retry(this),
     });
     this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
+    this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
     this.pointer = new Pointer(this, host);
     this.empty();
   }
@@ -107,6 +111,7 @@ export class Cell implements ToolCell {
     this.stack.dispose();
     cancelAnimationFrame(this.writing);
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
+    this.stage.removeEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
     if (this.viewport) {
       this.host.group.removeViewports(this.host.engine.id, this.viewportId);
       this.host.engine.disableElement(this.viewportId);
@@ -142,6 +147,7 @@ export class Cell implements ToolCell {
     this.stack.leave();
     this.display.clear();
     this.pointer.clear();
+    this.foreign.clear();
     this.overlay.clear();
   }
 
@@ -164,6 +170,7 @@ export class Cell implements ToolCell {
   }
 
   private entered(): void {
+    this.foreign.clear();
     const frame = this.currentFrame();
     if (frame) this.display.enter(frame, this.stack.currentPixels());
     // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
@@ -377,6 +384,13 @@ export class Cell implements ToolCell {
   warnings(): string[] {
     return [...new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])])];
   }
+
+  /** What others drew on the image, when it has just been drawn itself, or the overlay changed. */
+  readonly drawForeign = (): void => {
+    const frame = this.stage.classList.contains('px-hidden') ? null : this.currentFrame();
+    const { viewport } = this;
+    if (viewport) this.foreign.draw(this.host.foreign, frame, (point) => viewport.worldToCanvas(toWorld(frame as Frame, point)));
+  };
 
   private writeCorners(): void {
     const frame = this.currentFrame();

@@ -6,6 +6,7 @@ import type { ReadersGrey } from './display';
 import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
 import type { Line, Mark } from './lines';
+import type { ShownOverlay } from './overlays/overlay';
 import type { Choice } from './presets';
 import type { ImageSource } from './source';
 import type { Window } from './window';
@@ -33,6 +34,8 @@ export interface CellHost {
   viewed(cell: Cell): void;
   windowed(cell: Cell): void;
   filterOf(source: ImageSource): FilterSetting | null;
+  /** What others drew on the images, while it is shown. */
+  readonly foreign: ShownOverlay | null;
   /** Another image is on the screen. */
   moved(cell: Cell): void;
   /** Lines of other views on this one, and the 3D point. */

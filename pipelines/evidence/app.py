@@ -7,6 +7,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import httpx
+import orjson
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Path, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,8 @@ from starlette.exceptions import HTTPException
 from dicom_node.client import NodeError
 from pipelines.evidence import export, problems
 from pipelines.evidence.access import Door, Sources
+from pipelines.evidence.encapsulated import encapsulated
+from pipelines.evidence.overlays.series import overlay_of, read
 from pipelines.evidence.presentation import presentation_states
 from pipelines.evidence.problems import Problem
 from pipelines.evidence.report import measurement_report
@@ -76,6 +79,24 @@ def _routes(zone: ZoneInfo) -> APIRouter:
         ready, left_out = export.gather(sources, exam, study)
         content = export.archive_of(export.made(presentation_states, ready, zone))
         return _download(content, "application/zip", "presentation-states.zip", left_out + sum(one.plane is not None for one in ready))
+
+    @router.get("/series/{study}/{series}/overlay")
+    def overlay(sources: Here, study: Uid, series: Uid) -> Response:
+        """What the objects of a series that is no picture are, and what of them lies on images of the study."""
+        found = overlay_of(sources.node, study, series)
+        return Response(orjson.dumps(found), media_type="application/json", headers={"Cache-Control": "private, no-store"})
+
+    @router.get("/instances/{study}/{series}/{instance}/document")
+    def document(sources: Here, study: Uid, series: Uid, instance: Uid) -> Response:
+        """The document inside an object: a PDF to be shown in the page, anything else as a file."""
+        found = encapsulated(read(sources.node, study, series, instance))
+        headers = {
+            "Content-Disposition": f'{"inline" if found.shown else "attachment"}; filename="{found.name}"',
+            "Cache-Control": "private, no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "SAMEORIGIN",
+        }
+        return Response(found.content, media_type=found.media, headers=headers)
 
     return router
 

@@ -43,10 +43,10 @@ KINDS: dict[str, Kind] = {
     "evidence.refused": Kind(
         409, ("这些标注无法导出为 DICOM", "原因见详情。"), ("These markings cannot be exported as DICOM", "The detail says why.")
     ),
-    "overlay.none": Kind(
+    "document.none": Kind(
         422,
-        ("这个序列没有可叠加的内容", "可以下载原文件。"),
-        ("This series has nothing to lay over images", "Its file can be downloaded."),
+        ("这个对象里没有文档", "请下载原文件，或联系发送方重新发送。"),
+        ("There is no document in this object", "Download the object, or ask its sender to send it again."),
     ),
     "overlay.unreadable": Kind(
         422,

@@ -27,7 +27,7 @@ from pipelines.evidence.presentation import presentation_states
 from pipelines.evidence.reading import read_measurements
 from pipelines.evidence.report import measurement_report
 
-pytestmark = [pytest.mark.clause("V-9", "V-14", "C-5"), pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = [pytest.mark.clause("X-2", "V-9", "C-5"), pytest.mark.filterwarnings("ignore::UserWarning")]
 POINTS = {"probe": 1, "length": 2, "angle": 3, "cobb": 4, "ratio": 4, "cardiothoracic": 4, "ellipse": 4, "rectangle": 4}
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PLANE = {"origin": [-12.5, 40.25, 7.0], "row": [0.6, 0.8, 0.0], "column": [0.0, 0.0, -1.0], "spacing": [0.7, 0.9]}

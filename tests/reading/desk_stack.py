@@ -269,6 +269,6 @@ class Stack:
     def send(self, folder: Path, aet: str = "CT_H01") -> str:
         """Send a folder of images to the node with dcmtk's storescu; give their study UID."""
         files = sorted(str(path) for path in folder.glob("*.dcm"))
-        command = ["storescu", "-aet", aet, "-aec", "HUB", "127.0.0.1", str(self.ports["dicom"]), *files]
+        command = ["storescu", "-R", "-aet", aet, "-aec", "HUB", "127.0.0.1", str(self.ports["dicom"]), *files]
         subprocess.run(command, check=True, timeout=60, capture_output=True)
         return str(pydicom.dcmread(files[0], stop_before_pixels=True).StudyInstanceUID)

@@ -52,7 +52,7 @@ def ask(stack: Stack, who: str, path: str) -> httpx.Response:
         return client.get(path)
 
 
-@pytest.mark.clause("V-9", "C-5")
+@pytest.mark.clause("X-2", "V-9", "C-5")
 def test_the_desk_saves_measurements_as_dicom(stack: Stack, open_desk: Open, measured: dict[str, Any]) -> None:
     page = open_desk("doctor")
     show(page, (measured["accession"], measured["study"]))
