@@ -5,7 +5,7 @@
 
 import type { Age } from '../desk/age'
 import { type Api, EVIDENCE, IMAGES, type Problem, RIS } from '../desk/shell'
-import type { Measurement, OverlayLayer, OverlayShape } from '../viewer/api'
+import type { Measurement, OverlayLayer, OverlayShape, WindowSetting } from '../viewer/api'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
 export type Priority = 'stat' | 'urgent' | 'routine'
@@ -273,6 +273,8 @@ export interface Evidence {
   shapes: OverlayShape[]
   /** Series that shapes lie on, the one with most first, and one of the images. */
   shown_on: { series: string; images: number; index: number }[]
+  /** Of a presentation state, for the images it names. */
+  window: WindowSetting | null
   warnings: { code: string; count: number }[]
 }
 

@@ -226,6 +226,7 @@ const WORDS = {
   evidence_loading: ['正在读取…', 'Loading…'],
   evidence_opacity: ['浓度', 'Density'],
   evidence_nothing_drawn: ['没有可叠加在本检查图像上的内容', 'Nothing of it lies on images of this study'],
+  evidence_window: ['已按显示状态设置窗位 {center}、窗宽 {width}', 'Window of the presentation state: level {center}, width {width}'],
   evidence_read: ['查看内容', 'Read its content'],
   evidence_object: ['对象', 'Object'],
   evidence_download: ['下载原文件', 'Download the file'],

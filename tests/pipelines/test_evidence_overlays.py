@@ -16,11 +16,12 @@ from pipelines.evidence.encapsulated import encapsulated
 from pipelines.evidence.overlays.contours import add_contours
 from pipelines.evidence.overlays.documents import add_coordinates, tree
 from pipelines.evidence.overlays.images import Images
+from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import Unreadable, add_segmentation
 from pipelines.evidence.overlays.series import what_is
 from pipelines.evidence.overlays.shapes import MOST_NUMBERS, Overlay, TooLarge, rgb_of_lab
 from pipelines.evidence.problems import Problem
-from tests.pipelines.test_evidence_export import PLANE, header, marking, ready, report
+from tests.pipelines.test_evidence_export import PLANE, header, marking, ready, report, states
 
 pytestmark = [pytest.mark.clause("X-2"), pytest.mark.filterwarnings("ignore::UserWarning")]
 ROWS, COLUMNS, STEP = 24, 20, 3.0
@@ -245,3 +246,29 @@ def test_what_an_object_is_and_its_document() -> None:
     page.EncapsulatedDocument = b""
     with pytest.raises(Problem):
         encapsulated(page)
+
+
+def test_a_presentation_state_is_shown_on_its_images_or_says_why_not() -> None:
+    points = [[3.0, 4.5], [9.25, 6.125]]
+    rows = [marking("length", points), marking("ellipse", [[2, 8], [10, 8], [6, 5], [6, 11]], 2), marking("probe", [[1, 2]], 3)]
+    (state,) = states(ready(*rows))
+    overlay = Overlay()
+    add_presentation(overlay, state, images(slices(), slope=1.0, intercept=-1024.0))
+    lines = [(shape["kind"], shape["points"]) for shape in overlay.shapes if shape["kind"] != "text"]
+    assert lines == [("polyline", points), ("ellipse", [[2, 8], [10, 8], [6, 5], [6, 11]]), ("point", [[1, 2]])]
+    assert next((shape["points"][0], shape["label"]) for shape in overlay.shapes if shape["kind"] == "text") == (points[0], "12.5 mm")
+    assert ([layer["label"] for layer in overlay.layers], overlay.images) == (["MARKINGS"], {"1.2.3.1.1": {0}})
+    assert overlay.window == {"center": 40, "width": 400, "function": "LINEAR"}
+    assert overlay.warnings == {}
+    # of other values its window would show other things
+    other = Overlay()
+    add_presentation(other, state, images(slices(), slope=1.0, intercept=0.0))
+    assert (other.window, dict(other.warnings)) == (None, {"presentation_window": 1})
+    state.ImageRotation = 90
+    state.GraphicAnnotationSequence[0].GraphicObjectSequence[0].GraphicAnnotationUnits = "DISPLAY"
+    turned = Overlay()
+    add_presentation(turned, state, images(slices(), slope=1.0, intercept=-1024.0))
+    assert (len(turned.shapes), dict(turned.warnings)) == (5, {"presentation_screen": 1, "presentation_turned": 1})
+    gone = Overlay()
+    add_presentation(gone, state, images(slices(), sop_uid="1.9"))
+    assert (gone.shapes, gone.window, dict(gone.warnings)) == ([], None, {"presentation_elsewhere": 1})

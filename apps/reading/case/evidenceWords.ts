@@ -27,6 +27,11 @@ const WARNINGS: Record<string, readonly [string, string]> = {
   contour_unusable: ['{n} 条轮廓无法读取，未显示', '{n} contours cannot be read and are not shown'],
   coordinates_elsewhere: ['{n} 处坐标所指的图像不在本检查中，未显示', '{n} coordinates lie on images that are not in this study and are not shown'],
   coordinates_unusable: ['{n} 处坐标无法读取，未显示', '{n} coordinates cannot be read and are not shown'],
+  presentation_elsewhere: ['显示状态所指的图像不在本检查中', 'The presentation state is of images that are not in this study'],
+  presentation_screen: ['{n} 处图形或文字只有屏幕位置，未显示', '{n} graphics or texts have a place on the screen only and are not shown'],
+  presentation_turned: ['显示状态要求旋转或镜像，未采用', 'The presentation state turns or mirrors the image; this was not taken over'],
+  presentation_planes: ['显示状态含叠加平面，未显示', 'The presentation state has overlay planes, which are not shown'],
+  presentation_window: ['显示状态的灰度变换未采用', 'The greys of the presentation state were not taken over'],
   object_unreadable: ['{n} 个对象无法可靠读取，其内容未显示', '{n} objects cannot be read reliably; nothing of them is shown'],
   objects_left_out: ['对象太多，只列出前 50 个', 'Too many objects: the first 50 are listed'],
 }

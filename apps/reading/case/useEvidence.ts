@@ -2,7 +2,7 @@
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
 import { asProblem, type Problem } from '../../desk/shell'
-import type { Viewer } from '../../viewer/api'
+import type { Viewer, WindowSetting } from '../../viewer/api'
 import type { Evidence, Records, SeriesSummary } from '../records'
 
 export interface ChosenEvidence {
@@ -17,7 +17,7 @@ export interface EvidenceParts {
   records: Records
   viewer(): Viewer | null
   /** Shows an image of a series, by its position. */
-  show(study: string, series: string, index: number): void
+  show(study: string, series: string, index: number, window: WindowSetting | null): void
 }
 
 export interface EvidenceView {
@@ -64,7 +64,7 @@ export function useEvidence(parts: EvidenceParts): EvidenceView {
       chosen.value = { study, series, data, problem: null }
       const place = data.shown_on[0]
       if (!place) return void (reading.value = true)
-      parts.show(study, place.series, place.index)
+      parts.show(study, place.series, place.index, data.window)
       parts.viewer()?.setOverlay({ layers: data.layers, shapes: data.shapes })
       parts.viewer()?.setOverlayLook({ hidden: [], opacity: opacity.value })
     } catch (error) {

@@ -112,12 +112,13 @@ def _place(overlay: Overlay, layer: int, graphic: Graphic, images: Images, label
         if graphic.graphic == "MULTIPOINT":
             for point in points:
                 overlay.line(layer, frame, "point", point[None], label)
-        elif graphic.graphic not in KINDS or not _enough(graphic.graphic, points):
+        elif graphic.graphic not in KINDS or not enough(graphic.graphic, points):
             overlay.warnings["coordinates_unusable"] += 1
         else:
             overlay.line(layer, frame, KINDS[graphic.graphic], points, label)
 
 
-def _enough(kind: str, points: np.ndarray[Any, Any]) -> bool:
+def enough(kind: str, points: np.ndarray[Any, Any]) -> bool:
+    """Whether a graphic type has the points it must have."""
     exact = {"POINT": 1, "CIRCLE": 2, "ELLIPSE": 4}.get(kind)
     return len(points) == exact if exact is not None else len(points) >= 2

@@ -13,6 +13,7 @@ from dicom_node.client import NodeClient, TooLargeError
 from pipelines.evidence.overlays.contours import add_contours
 from pipelines.evidence.overlays.documents import add_coordinates, tree
 from pipelines.evidence.overlays.images import gather
+from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import add_segmentation
 from pipelines.evidence.overlays.shapes import Overlay, TooLarge
 from pipelines.evidence.problems import Problem
@@ -42,7 +43,7 @@ CLASSES = {
 """What a storage class is (PS3.4 B.5), by the beginning of its UID behind the common part; the first that fits."""
 MOST_OBJECTS = 50
 MOST_BYTES = 256 << 20
-DRAWN = frozenset({"segmentation", "contours", "report"})
+DRAWN = frozenset({"segmentation", "contours", "report", "presentation"})
 
 
 def what_is(sop_class: str) -> str:
@@ -82,9 +83,6 @@ def overlay_of(node: NodeClient, study: str, series: str) -> dict[str, Any]:
     if len(headers) > MOST_OBJECTS:
         overlay.warnings["objects_left_out"] += 1
     objects = [_object(node, study, series, header, overlay) for header in headers[:MOST_OBJECTS]]
-    shown: dict[str, set[int]] = {}
-    for shape in overlay.shapes:
-        shown.setdefault(shape["series"], set()).add(shape["index"])
     return {
         "study": study,
         "series": series,
@@ -93,8 +91,9 @@ def overlay_of(node: NodeClient, study: str, series: str) -> dict[str, Any]:
         "shapes": overlay.shapes,
         "shown_on": [
             {"series": one, "images": len(found), "index": sorted(found)[len(found) // 2]}
-            for one, found in sorted(shown.items(), key=lambda pair: -len(pair[1]))
+            for one, found in sorted(overlay.images.items(), key=lambda pair: -len(pair[1]))
         ],
+        "window": overlay.window,
         "warnings": [{"code": code, "count": count} for code, count in sorted(overlay.warnings.items())],
     }
 
@@ -113,12 +112,15 @@ def _object(node: NodeClient, study: str, series: str, header: Dataset, overlay:
     document = read(node, study, series, told["sop_uid"])
     # what one broken object brought must not stay half drawn
     layers, shapes = len(overlay.layers), len(overlay.shapes)
+    images_before = {one: set(indexes) for one, indexes in overlay.images.items()}
     try:
         images = gather(node, study, set(_named(document)), series)
         if kind == "segmentation":
             add_segmentation(overlay, document, images)
         elif kind == "contours":
             add_contours(overlay, document, images)
+        elif kind == "presentation":
+            add_presentation(overlay, document, images)
         else:
             told["document"] = tree(document)
             add_coordinates(overlay, document, images)
@@ -126,5 +128,6 @@ def _object(node: NodeClient, study: str, series: str, header: Dataset, overlay:
         raise Problem("overlay.too_large") from error
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError, RuntimeError):
         del overlay.layers[layers:], overlay.shapes[shapes:]
+        overlay.window, overlay.images = None, images_before
         overlay.warnings["object_unreadable"] += 1
     return told

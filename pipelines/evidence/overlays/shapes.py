@@ -28,6 +28,14 @@ class Overlay:
     shapes: list[dict[str, Any]] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
     numbers: int = 0
+    window: dict[str, Any] | None = None
+    """The window of a presentation state, `{center, width, function}`, for the images it refers to."""
+    images: dict[str, set[int]] = field(default_factory=dict)
+    """Series → positions of the images that it lies on or speaks of."""
+
+    def refers(self, frame: dict[str, Any]) -> None:
+        """It concerns a frame, whether anything is drawn on it or not."""
+        self.images.setdefault(frame["series"], set()).add(frame["index"])
 
     def layer(self, label: str, colour: str | None = None, detail: str = "") -> int:
         """A new layer; its id."""
@@ -39,6 +47,7 @@ class Overlay:
         self.numbers += count
         if self.numbers > MOST_NUMBERS:
             raise TooLarge
+        self.refers(frame)
         self.shapes.append(
             {
                 "layer": layer,
