@@ -24,6 +24,7 @@ import { Linking } from './linking';
 import { LostGraphics } from './lost';
 import { removeSources, sourceCount, sourcePrefix } from './loader';
 import type { Measurement } from './measurements';
+import { ShownOverlay, type OverlayData, type OverlayLook } from './overlays/overlay';
 import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
 import { nextGamma } from './curve';
 import type { Series } from './store';
@@ -77,6 +78,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   );
   /** By series: what is drawn of it in every cell. */
   private readonly filters = new Map<string, FilterSetting>();
+  foreign: ShownOverlay | null = null;
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -357,6 +359,17 @@ class GridViewer implements Viewer, CellHost, Commanded {
     else this.filters.delete(source.key.series);
     for (const cell of this.cells) if (cell.series?.base === source.base) cell.reload();
     this.tellState();
+  }
+
+  setOverlay(overlay: OverlayData | null): void {
+    this.foreign = overlay ? new ShownOverlay(overlay) : null;
+    for (const cell of this.cells) cell.drawForeign();
+  }
+
+  setOverlayLook({ hidden, opacity }: OverlayLook): void {
+    if (!this.foreign) return;
+    this.foreign.look = { hidden: [...hidden], opacity: Math.min(1, Math.max(0, opacity)) };
+    for (const cell of this.cells) cell.drawForeign();
   }
 
   filterOf(source: ImageSource): FilterSetting | null {
