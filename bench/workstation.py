@@ -153,11 +153,12 @@ def whole(browser: Browser, hub: RunningHub, doctor: Account, names: list[str]) 
 
 def _page_memory(before: set[int]) -> float:
     """MB (PSS) of the largest renderer process that was not there before: that of the page; the others are the browser's spare ones."""
-    sizes = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if process.pid not in before and "--type=renderer" in (process.info["cmdline"] or []):
-            sizes.append(process.memory_full_info().pss / 2**20)
-    return float(max(sizes))
+    new = [
+        process
+        for process in psutil.process_iter(["pid", "cmdline"])
+        if process.pid not in before and "--type=renderer" in (process.info["cmdline"] or [])
+    ]
+    return float(max(process.memory_full_info().pss for process in new) / 2**20)
 
 
 def memory(browser: Browser, hub: RunningHub, doctor: Account, names: list[str]) -> tuple[float, float]:
