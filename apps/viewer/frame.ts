@@ -34,6 +34,16 @@ export interface ComputedPlane {
   step: number;
 }
 
+/** What a curved planar reformation says of itself. */
+export interface CurvedPlane {
+  mode: 'straightened' | 'stretched';
+  /** About the curve, degrees. */
+  angle: number;
+  slab: 'mean' | 'max' | 'min' | null;
+  /** Of the curve, mm. */
+  length: number;
+}
+
 /** A VOI LUT of the header: the table's key in the series header. */
 export interface NamedLut {
   lut: string;
@@ -79,6 +89,7 @@ export interface Frame {
   smallest: number | null;
   largest: number | null;
   plane?: ComputedPlane;
+  curved?: CurvedPlane;
 }
 
 export interface SeriesHeader {
