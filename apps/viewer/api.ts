@@ -10,6 +10,7 @@ import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
 import type { LayoutName } from './layout';
 import type { OwnPreset } from './presets';
+import type { CprMode } from './volume/curved/unrolled';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
 
@@ -100,6 +101,7 @@ export interface ViewerState {
   /** Which computed plane the active cell shows; null for received images. */
   plane: PlaneName | null;
   slab: Slab | null;
+  curve: CurveState | null;
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
@@ -107,6 +109,27 @@ export interface ViewerState {
   presets: { id: string; label: string; own: boolean }[];
   /** Description of the active cell's series, when it is known. */
   description: string | null;
+}
+
+/** The curve of a curved reformat (CPR), while one is drawn or shown. */
+export interface CurveState {
+  /** LPS mm. */
+  points: [number, number, number][];
+  /** mm along the curve; null with fewer than two points. */
+  length: number | null;
+  mode: CprMode;
+  /** mm across. */
+  width: number;
+  /** About the curve, degrees; null while no CPR is shown. */
+  angle: number | null;
+}
+
+export interface CprChange {
+  mode?: CprMode;
+  /** mm, 10…200. */
+  width?: number;
+  /** Degrees. */
+  angle?: number;
 }
 
 export interface ViewerEvents {
@@ -147,6 +170,11 @@ export interface Viewer {
   mpr(on?: boolean): void;
   /** Thickness and projection of the active cell's plane; null for one plane. */
   setSlab(slab: Slab | null): void;
+  /** In MPR: the curve of a CPR by its points (LPS mm), two at least to show it; null for none. */
+  setCurve(points: [number, number, number][] | null): void;
+  /** Shows the CPR of the points drawn so far. */
+  finishCurve(): void;
+  setCpr(change: CprChange): void;
   /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
   setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;

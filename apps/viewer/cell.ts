@@ -6,7 +6,7 @@ import type { CaseInfo } from './corners';
 import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
-import { offPlane, toIndex, toWorld } from './geometry';
+import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
 import type { Vector } from './orientation';
 import { addSource, forgetImages, imageIdOf } from './loader';
 import { failureNotice } from './notices';
@@ -20,6 +20,8 @@ import type { ImageSource, SourceEvent } from './source';
 import { setCell, type ToolCell } from './tools/cells';
 import type { Choice } from './presets';
 import type { ImageActor } from './transfer';
+import { Cpr } from './volume/curved/cpr';
+import { placeOnCpr } from './volume/curved/drawing';
 import type { Window } from './window';
 import { say, warningText } from './words';
 
@@ -349,7 +351,9 @@ export class Cell implements ToolCell {
   }
 
   scrollBy(images: number): void {
-    if (this.count > 0) this.scrollTo(this.wanted + images);
+    // The pictures of a CPR go round its curve.
+    const round = this.series instanceof Cpr ? this.count : 0;
+    if (this.count > 0) this.scrollTo(round ? (((this.wanted + images) % round) + round) % round : this.wanted + images);
   }
 
   private readonly newImage = (event: Event): void => {
@@ -521,6 +525,12 @@ export class Cell implements ToolCell {
     return this.viewport && frame ? toWorld(frame, toIndex(frame, this.viewport.canvasToWorld([canvas[0], canvas[1]]))) : null;
   }
 
+  /** As `worldAt`, where the image has a place in the patient at all; on a curved picture that of its surface. */
+  patientAt(canvas: readonly [number, number]): Vector | null {
+    if (this.series instanceof Cpr) return placeOnCpr(this, this.series, canvas);
+    return spaceOf(this.currentFrame()) === null ? null : this.worldAt(canvas);
+  }
+
   /** Where a place of the patient falls on the cell, CSS pixels. */
   canvasOf(at: Vector): readonly [number, number] | null {
     const frame = this.currentFrame();
@@ -569,8 +579,7 @@ export class Cell implements ToolCell {
     this.writeCorners();
     const frame = this.currentFrame();
     if (frame && this.camera) {
-      const { lines, mark } = host.linesOn(this);
-      this.overlay.lines.set(lines, mark);
+      this.overlay.lines.set(host.linesOn(this));
       this.overlay.setLetters(this.camera.letters(frame));
       this.overlay.setScale(this.camera.scale(frame, this.root.clientWidth / 4), language);
     }

@@ -4,13 +4,13 @@ import { addTool, annotation, Enums as ToolEnums, init as initTools, PanTool, To
 import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
 import { PxAngle, PxCobb, PxEllipse, PxLength, PxProbe, PxRectangle } from './tools/drawing';
-import { CrosshairTool, MagnifierTool } from './tools/own';
+import { CrosshairTool, CurveTool, MagnifierTool } from './tools/own';
 import { PxCardiothoracic, PxPolygon, PxPolyline, PxRatio, type PathTool } from './tools/path';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'polyline', 'polygon', 'ratio', 'cardiothoracic', 'crosshair', 'magnifier'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'polyline', 'polygon', 'ratio', 'cardiothoracic', 'crosshair', 'curve', 'magnifier'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -29,6 +29,7 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   ratio: PxRatio,
   cardiothoracic: PxCardiothoracic,
   crosshair: CrosshairTool,
+  curve: CurveTool,
   magnifier: MagnifierTool,
 };
 

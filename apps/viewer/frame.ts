@@ -42,6 +42,8 @@ export interface CurvedPlane {
   slab: 'mean' | 'max' | 'min' | null;
   /** Of the curve, mm. */
   length: number;
+  /** Where the rows go in the patient (LPS); null where they differ too much along the curve. */
+  readonly direction: readonly [number, number, number] | null;
 }
 
 /** A VOI LUT of the header: the table's key in the series header. */

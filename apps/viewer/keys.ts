@@ -26,7 +26,7 @@ export interface KeyActions {
   redo(): void;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier', y: 'polyline', o: 'polygon', q: 'ratio', t: 'cardiothoracic' };
+const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', d: 'curve', n: 'magnifier', y: 'polyline', o: 'polygon', q: 'ratio', t: 'cardiothoracic' };
 
 /** Does what the key means; false when it means nothing here and should go on to the page. */
 export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {

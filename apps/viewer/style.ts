@@ -28,6 +28,10 @@ const CSS = `
 .px-lines line { stroke-width: 1; opacity: .75; }
 .px-lines circle { fill: none; stroke: #ffd640; stroke-width: 1.5; }
 .px-lines circle.px-off { stroke-dasharray: 3 2; opacity: .7; }
+.px-lines .px-curve { fill: none; stroke: #ff9de2; stroke-width: 1.5; }
+.px-lines .px-curve.px-off { stroke-dasharray: 2 4; opacity: .45; }
+.px-lines .px-knot { fill: none; stroke: #ff9de2; stroke-width: 1.5; }
+.px-lines .px-knot.px-off { opacity: .35; }
 .px-line[data-item="filter"] { color: #ffcf66; }
 .px-magnifier { position: absolute; width: 240px; height: 240px; border-radius: 50%; border: 1px solid #e8e8e6; box-shadow: 0 0 0 1px #000, 0 2px 12px rgba(0, 0, 0, .7); pointer-events: none; }
 .px-magnifier[hidden] { display: none; }

@@ -1,6 +1,6 @@
 /** The viewer: a grid of cells, tools, keys, measurements, and the state a page or a kernel sees. */
 import { cache, type RenderingEngine } from '@cornerstonejs/core';
-import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
+import type { CprChange, CurveState, LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import { Cine, type CineSetting } from './cine';
@@ -12,7 +12,7 @@ import { press } from './keys';
 import { isFilter, type FilterSetting } from './filter';
 import { spaceOf } from './geometry';
 import { gridOf, isLayout, nextLayout } from './layout';
-import type { Line, Mark } from './lines';
+import type { Shapes } from './lines';
 import { Linking } from './linking';
 import { imageIdOf, removeSources, sourceCount } from './loader';
 import type { Measurement } from './measurements';
@@ -25,6 +25,7 @@ import { Spatial } from './spatial';
 import { adoptStyle } from './style';
 import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
+import { ANGLES, Cpr } from './volume/curved/cpr';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
 import { say, type Language } from './words';
@@ -242,6 +243,8 @@ class GridViewer implements Viewer, CellHost {
   setTool(tool: ToolName): void {
     if (!TOOLS.includes(tool)) return;
     this.stopDrawing();
+    // A curve is drawn on planes.
+    if (tool === 'curve') this.spatial.toggleMpr(true);
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
@@ -306,11 +309,29 @@ class GridViewer implements Viewer, CellHost {
 
   setSlab(slab: Slab | null): void {
     const { series: source } = this.cell;
-    if (source instanceof Reformat) this.cell.replace(source.with({ slab: slab && slab.thickness > 0 ? slab : null }));
+    const thick = slab && slab.thickness > 0 ? slab : null;
+    if (source instanceof Reformat) this.cell.replace(source.with({ slab: thick }));
+    else if (source instanceof Cpr) this.cell.replace(source.with({ slab: thick }));
+  }
+
+  setCurve(points: [number, number, number][] | null): void {
+    const planes = this.cells.map((cell) => spaceOf(cell.currentFrame())).filter((space) => space !== null);
+    if (points?.some((point) => !point.every(Number.isFinite))) return;
+    if (points === null || (this.spatial.mpr.on && planes[0] !== undefined)) this.spatial.curve.set(points ?? [], planes[0] ?? null);
+  }
+
+  finishCurve(): void {
+    this.spatial.curve.finish();
+  }
+
+  setCpr(change: CprChange): void {
+    this.spatial.curve.shape(change);
+    const cell = this.cells.find(({ series }) => series instanceof Cpr);
+    if (change.angle !== undefined && Number.isFinite(change.angle)) cell?.scrollTo(((Math.round(change.angle) % ANGLES) + ANGLES) % ANGLES);
   }
 
   setPoint(at: [number, number, number]): void {
-    const space = spaceOf(this.cell.currentFrame());
+    const space = this.spatial.spaceOf(this.cell);
     if (space && at.every(Number.isFinite)) this.spatial.setPlace({ at, space });
   }
 
@@ -353,12 +374,12 @@ class GridViewer implements Viewer, CellHost {
     this.linking.scrolled(cell);
   }
 
-  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
+  linesOn(cell: Cell): Shapes {
     return this.spatial.linesOn(cell);
   }
 
   aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
-    if (this.tool === 'crosshair') this.spatial.aim(cell, press, canvas);
+    if (this.tool === 'crosshair' || this.tool === 'curve') this.spatial.aim(this.tool, cell, press, canvas);
   }
 
   leaving(source: ImageSource): void {
@@ -423,18 +444,23 @@ class GridViewer implements Viewer, CellHost {
       mpr: () => this.mpr(),
       cine: () => this.play(this.cine.setting ? null : { fps: 10, mode: 'forward' }),
       link: () => this.setLinked(!this.linking.on),
-      remove: () => this.drawn.removeOn(this.cell.imageId),
+      remove: () => {
+        if (this.tool !== 'curve' || !this.spatial.curve.remove()) this.drawn.removeOn(this.cell.imageId);
+      },
       zoom: (factor) => this.cell.zoomBy(factor),
       undo: () => this.undo(),
       cancel: () => {
         const busy = isDrawing(this.group);
         this.stopDrawing();
-        return busy;
+        if (busy || this.tool !== 'curve') return busy;
+        // An unfinished curve goes; a finished one stays, and the hand lets go of the tool.
+        if (!this.spatial.curve.finished && this.spatial.curve.remove()) return true;
+        return false;
       },
       finish: () => {
         const drawing = isDrawing(this.group);
         finishDrawing(this.group, this.cells.map((cell) => cell.stage));
-        return drawing;
+        return drawing || (this.tool === 'curve' && this.spatial.curve.finish());
       },
       redo: () => this.redo(),
     });
@@ -465,12 +491,12 @@ class GridViewer implements Viewer, CellHost {
 
   undo(): void {
     this.stopDrawing();
-    this.drawn.undo();
+    if (this.tool !== 'curve' || !this.spatial.curve.undo()) this.drawn.undo();
   }
 
   redo(): void {
     this.stopDrawing();
-    this.drawn.redo();
+    if (this.tool !== 'curve' || !this.spatial.curve.redo()) this.drawn.redo();
   }
 
   removeMeasurement(id: string): void {
@@ -508,12 +534,20 @@ class GridViewer implements Viewer, CellHost {
       linked: this.linking.on,
       mpr: this.spatial.mpr.on,
       plane: cell.currentFrame()?.plane?.name ?? null,
-      slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
+      slab: series instanceof Reformat || series instanceof Cpr ? (series.setting.slab ?? null) : null,
+      curve: this.curveState(),
       point: this.spatial.place ? [...this.spatial.place.at] : null,
       warnings: cell.warnings(),
       presets: this.presets().map(({ id, zh, en, own }) => ({ id, label: this.language === 'zh' ? zh : en, own: own ?? false })),
       description: cell.info.series_description ?? null,
     };
+  }
+
+  private curveState(): CurveState | null {
+    const { curve, mpr } = this.spatial;
+    if (!mpr.on || (curve.points.length === 0 && this.tool !== 'curve')) return null;
+    const shown = this.cells.find(({ series }) => series instanceof Cpr);
+    return { points: curve.points.map(([x, y, z]) => [x, y, z]), length: curve.curve?.length ?? null, mode: curve.mode, width: curve.width, angle: shown ? Math.max(0, shown.index) : null };
   }
 
   changed(cell: Cell): void {

@@ -65,6 +65,13 @@ const WORDS = {
   notParallel: ['图像方向不一致，请选择单一方向的序列', 'Orientations differ: choose a series of one orientation'],
   samePlace: ['同一位置有多幅图像（多期相或多回波）', 'Several images at one place (phases or echoes)'],
   noMillimetres: ['缺少可靠的像素间距', 'There is no reliable pixel spacing'],
+  alongCurve: ['沿曲线', 'along the curve'],
+  acrossCurve: ['垂直于曲线', 'across the curve'],
+  onSurface: ['沿曲面', 'on the curved surface'],
+  flattened: ['展平图像：近似值', 'flattened picture: approximate'],
+  straightened: ['拉直', 'straightened'],
+  stretched: ['拉伸', 'stretched'],
+  curveLength: ['曲线长', 'curve'],
   progress: ['载入进度', 'Loading progress'],
 } as const satisfies Record<string, readonly [string, string]>;
 

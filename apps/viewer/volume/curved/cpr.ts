@@ -65,10 +65,20 @@ export class Cpr extends Computed {
     if (!rough) throw new Error('a curve needs two different points');
     this.curve = rough.places.length <= LARGEST ? rough : (centrelineThrough(points, rough.length / (LARGEST - 1)) as Centreline);
     const { rows, columns, spacing } = this.surface(0) as Unrolled;
+    const { length } = this.curve;
+    const direction = (angle: number): Vector | null => this.surface(angle)?.direction ?? null;
     const frames = Array.from({ length: ANGLES }, (_, index): Frame => ({
       ...likeFrame(like, index, { rows, columns, spacing }),
       thickness: slab?.thickness ?? null,
-      curved: { mode, angle: index, slab: slab?.mode ?? null, length: (this.curve as Centreline).length },
+      curved: {
+        mode,
+        angle: index,
+        slab: slab?.mode ?? null,
+        length,
+        get direction() {
+          return direction(index); // of the picture that is shown only: there are many
+        },
+      },
     }));
     return { frames, first: 0 };
   }

@@ -76,7 +76,6 @@ export function stretched(curve: Centreline, width: number, angle: number): Unro
   // A curve that returns to its start has no axis of its own: that of the patient.
   const axis: Vector = Math.hypot(...chord) > 1e-3 * length ? unit(chord) : [0, 0, -1];
   const line = turned(upright(axis), axis, angle);
-  const across = places.map((place) => dot(less(place, first), line));
   // Distance along the rolled-out surface up to each sample.
   const down: number[] = [0];
   for (let i = 1; i < places.length; i += 1) {
