@@ -1,4 +1,5 @@
 /** What the views of one coordinate system share: reference lines (V-24), the 3D point (V-37), and the planes through it. */
+import type { CprChange, CurveState } from './api';
 import type { Cell } from './cell';
 import { Crosshair } from './crosshair';
 import type { Frame } from './frame';
@@ -105,6 +106,30 @@ export class Spatial {
       }
     }
     this.refresh();
+  }
+
+  /** The curve by its points, in the space of the planes; null for none. */
+  setCurve(points: readonly Vector[] | null): void {
+    const space = this.grid.cells().map((cell) => spaceOf(cell.currentFrame())).find((one) => one !== null) ?? null;
+    if (points === null) this.curve.set([], this.curve.inSpace);
+    else if (this.mpr.on && space !== null && points.every((point) => point.every(Number.isFinite))) this.curve.set(points, space);
+  }
+
+  setCpr(change: CprChange): void {
+    this.curve.shape(change);
+    if (change.angle !== undefined && Number.isFinite(change.angle)) this.cprCell()?.scrollTo(((Math.round(change.angle) % ANGLES) + ANGLES) % ANGLES);
+  }
+
+  /** What a page is told of the curve; null when there is none and none is being drawn. */
+  curveState(drawing: boolean): CurveState | null {
+    const { points, curve, mode, width } = this.curve;
+    if (!this.mpr.on || (points.length === 0 && !drawing)) return null;
+    const shown = this.cprCell();
+    return { points: points.map(([x, y, z]) => [x, y, z]), length: curve?.length ?? null, mode, width, angle: shown ? Math.max(0, shown.index) : null };
+  }
+
+  private cprCell(): Cell | undefined {
+    return this.grid.cells().find(({ series }) => series instanceof Cpr);
   }
 
   linesOn(cell: Cell): Shapes {
