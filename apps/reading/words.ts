@@ -179,6 +179,7 @@ const WORDS = {
   key_linking: ['联动、播放、放大镜', 'Link views, play, magnifier'],
   tool_crosshair: ['定位十字线', 'Crosshair'],
   tool_mpr: ['多平面重建', 'Multiplanar reformatting'],
+  tool_rendering: ['容积再现', 'Volume rendering'],
   tool_curve: ['曲面重建', 'Curved reformat'],
   cpr: ['CPR', 'CPR'],
   cpr_settings: ['曲面重建设置', 'Curved reformat settings'],

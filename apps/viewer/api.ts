@@ -11,6 +11,7 @@ import type { Measurement } from './measurements';
 import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
 import type { OwnPreset } from './presets';
+import type { RenderingChange, RenderingState } from './rendering/view';
 import type { CprMode } from './volume/curved/unrolled';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
@@ -104,6 +105,8 @@ export interface ViewerState {
   plane: PlaneName | null;
   slab: Slab | null;
   curve: CurveState | null;
+  /** The volume rendering (V-32), while one is shown. */
+  rendering: RenderingState | null;
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
@@ -179,6 +182,11 @@ export interface Viewer {
   /** Shows the CPR of the points drawn so far. */
   finishCurve(): void;
   setCpr(change: CprChange): void;
+  /** Volume rendering of the active series in its cell, or the images again; toggles without a value. */
+  rendering(on?: boolean): void;
+  setRendering(change: RenderingChange): void;
+  /** Where a place of the patient (LPS mm) is in the rendering: CSS pixels of the browser window. */
+  renderedAt(at: [number, number, number]): { x: number; y: number } | null;
   /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
   setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;

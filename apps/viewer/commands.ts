@@ -19,6 +19,7 @@ export interface Commanded {
   flip(axis: 'horizontal' | 'vertical'): void;
   nextLayout(): void;
   mpr(): void;
+  rendering(): void;
   toggleCine(): void;
   toggleLinked(): void;
   /** The measurement under the pointer, else the newest of the image. */
@@ -84,6 +85,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'mpr', group: 'view', zh: '多平面重建', en: 'MPR', keys: ['m'], run: (viewer) => viewer.mpr() },
   tool('crosshair', 'view', 'x', '三维定位点', '3D point'),
   tool('curve', 'view', 'd', '曲面重建', 'Curved reformat'),
+  { id: 'rendering', group: 'view', zh: '容积再现', en: 'Volume rendering', keys: ['f'], run: (viewer) => viewer.rendering() },
   { id: 'cine', group: 'view', zh: '播放/停止', en: 'Play or stop', keys: ['k'], run: (viewer) => viewer.toggleCine() },
   { id: 'link', group: 'view', zh: '联动', en: 'Link the views', keys: ['j'], run: (viewer) => viewer.toggleLinked() },
   { id: 'undo', group: 'edit', zh: '撤销', en: 'Undo', keys: ['Ctrl+z'], run: (viewer) => viewer.undo() },

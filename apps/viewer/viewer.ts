@@ -22,6 +22,8 @@ import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, t
 import { nextGamma } from './curve';
 import type { Series } from './store';
 import type { ImageSource } from './source';
+import { Rendering } from './rendering/rendering';
+import type { RenderingChange } from './rendering/view';
 import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
@@ -57,6 +59,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly spatial: Spatial;
+  private readonly solid: Rendering;
   private readonly linking = new Linking({ cells: () => this.grid.cells, active: () => this.grid.active });
   private readonly cine = new Cine(
     () => {
@@ -79,6 +82,14 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.onState = options.onState;
     this.corners = options.corners;
     this.tool = options.tool ?? 'window';
+    this.solid = new Rendering({
+      language: () => this.language,
+      cells: () => this.grid.cells,
+      active: () => this.grid.cell,
+      place: () => this.spatial.place,
+      setPlace: (place) => this.spatial.setPlace(place),
+      changed: () => this.tellState(),
+    });
     this.grid = new Grid(
       {
         root: this.root,
@@ -87,6 +98,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
         resized: () => this.root.clientWidth > 1 && this.root.clientHeight > 1 && this.engine.resize(true, true),
         changed: () => {
           this.linking.lead();
+          this.solid.check();
           this.tellState();
         },
       },
@@ -132,7 +144,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
           cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
       },
-      () => this.tellState(),
+      () => {
+        this.solid.refresh();
+        this.tellState();
+      },
     );
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.root);
@@ -184,6 +199,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
     });
+    this.solid.check();
     void this.described.complete(cell, series);
   }
 
@@ -202,6 +218,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
+    this.solid.check();
     this.tellState();
   }
 
@@ -273,6 +290,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   reset(): void {
+    if (this.solid.reset(this.cell)) return;
     this.spatial.straighten();
     this.setFilter(null);
     this.cell.reset();
@@ -299,6 +317,18 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   setCpr(change: CprChange): void {
     this.spatial.setCpr(change);
+  }
+
+  rendering(on?: boolean): void {
+    this.solid.toggle(on);
+  }
+
+  setRendering(change: RenderingChange): void {
+    this.solid.change(change);
+  }
+
+  renderedAt(at: [number, number, number]): { x: number; y: number } | null {
+    return this.solid.screenOf(at);
   }
 
   setPoint(at: [number, number, number]): void {
@@ -394,7 +424,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   canvas(cell = this.grid.active): HTMLCanvasElement | null {
-    return this.cells[cell]?.canvas ?? null;
+    return this.solid.canvasOf(this.cells[cell]) ?? this.cells[cell]?.canvas ?? null;
   }
 
   setLanguage(lang: Language): void {
@@ -407,6 +437,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
         cell.render();
       } else cell.empty();
     }
+    this.solid.reword();
     this.setActive(this.grid.active);
   }
 
@@ -450,6 +481,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   undo(): void {
     this.stopDrawing();
+    if (this.solid.undo(this.cell)) return;
     if (this.tool !== 'curve' || !this.spatial.curve.undo()) this.drawn.undo();
   }
 
@@ -497,11 +529,13 @@ class GridViewer implements Viewer, CellHost, Commanded {
       linked: this.linking.on,
       mpr: this.spatial.mpr.on,
       curve: this.spatial.curveState(this.tool === 'curve'),
+      rendering: this.solid.state,
       point: this.spatial.place ? [...this.spatial.place.at] : null,
     };
   }
 
   changed(cell: Cell): void {
+    this.solid.check();
     if (cell === this.cell) this.tellState();
   }
 
@@ -552,6 +586,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.stopDrawing();
     this.cine.stop();
     this.drawn.dispose();
+    this.solid.close();
     this.grid.dispose();
     dropToolGroup(this.id);
     this.engine.destroy();
