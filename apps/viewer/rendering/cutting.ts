@@ -28,7 +28,7 @@ export interface LassoCut {
 /** Side of the stencil a lasso is drawn into, pixels. */
 const STENCIL = 512;
 
-/** The values of a grid without what the cuts take: that becomes `least`. The grid itself stays. */
+/** The values of a grid without what the cuts take: that becomes `blank`. The grid itself stays. */
 export function withCuts(grid: RegularGrid, cuts: readonly LassoCut[]): Float32Array {
   if (cuts.length === 0) return grid.values;
   const values = grid.values.slice();
@@ -36,7 +36,7 @@ export function withCuts(grid: RegularGrid, cuts: readonly LassoCut[]): Float32A
   return values;
 }
 
-function take({ size, spacing, corner, least }: RegularGrid, values: Float32Array, { eye, outline, take: side }: LassoCut): void {
+function take({ size, spacing, corner, blank }: RegularGrid, values: Float32Array, { eye, outline, take: side }: LassoCut): void {
   const [xs, ys] = [outline.map(([x]) => x), outline.map(([, y]) => y)];
   const [left, top] = [Math.min(...xs), Math.min(...ys)];
   const fine = Math.max(Math.max(...xs) - left, Math.max(...ys) - top, 1) / STENCIL;
@@ -56,7 +56,7 @@ function take({ size, spacing, corner, least }: RegularGrid, values: Float32Arra
       const row = (z * ny + y) * nx;
       for (let x = 0; x < nx; x += 1, u += go[0][0], v += go[0][1]) {
         const inside = u >= 0 && v >= 0 && u < STENCIL && v < STENCIL ? (stencil[Math.floor(v) * STENCIL + Math.floor(u)] as number) : 0;
-        if (inside === gone) values[row + x] = least;
+        if (inside === gone) values[row + x] = blank;
       }
     }
   }

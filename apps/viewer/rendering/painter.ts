@@ -44,6 +44,10 @@ export class Painter {
   private cuts: readonly LassoCut[] = [];
   /** Cuts that the fine grid does not have yet. */
   private stale = false;
+  /** The fine grid before anything was cut. */
+  private whole: RegularGrid | null = null;
+  /** What the last thumbnail was drawn from. */
+  private sample: Loaded | null = null;
   private quality = 0.5;
   private resting = 0;
   private strip = 0;
@@ -92,8 +96,6 @@ export class Painter {
     this.move();
   }
 
-  private whole: RegularGrid | null = null;
-
   private refine(): void {
     if (this.whole) this.take(this.whole, true);
     this.stale = false;
@@ -118,13 +120,16 @@ export class Painter {
     });
   }
 
-  /** A small picture of a look, side × side pixels, onto another canvas. */
-  thumbnail(look: Look, eye: Eye, crop: CropBox, onto: HTMLCanvasElement): void {
-    if (!this.coarse || this.lost) return;
+  /** A small picture of a grid onto another canvas. */
+  thumbnail(grid: RegularGrid, look: Look, eye: Eye, crop: CropBox, onto: HTMLCanvasElement): void {
+    if (this.lost) return;
     this.halt();
     this.rays.setLook(look);
-    const shot = { eye, crop, width: onto.width, height: onto.height, pace: this.coarse.grid.spacing };
-    (onto.getContext('2d') as CanvasRenderingContext2D).putImageData(this.rays.draw(this.coarse.texture, shot, onto.width, onto.height), 0, 0);
+    const own = this.sample?.grid === grid ? this.sample : { grid, texture: this.rays.upload(grid, grid.values) };
+    if (this.sample && this.sample !== own) this.rays.drop(this.sample.texture);
+    this.sample = own;
+    const shot = { eye, crop, width: onto.width, height: onto.height, pace: grid.spacing };
+    (onto.getContext('2d') as CanvasRenderingContext2D).putImageData(this.rays.draw(own.texture, shot, onto.width, onto.height), 0, 0);
     this.rest();
   }
 
@@ -133,7 +138,7 @@ export class Painter {
     cancelAnimationFrame(this.moving);
     this.rays.dispose();
     this.canvas.remove();
-    this.coarse = this.fine = this.whole = null;
+    this.coarse = this.fine = this.sample = this.whole = null;
   }
 
   private halt(): void {

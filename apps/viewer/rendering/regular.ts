@@ -10,8 +10,10 @@ export interface RegularGrid {
   spacing: number;
   /** Corner of the grid (not the middle of a voxel), LPS mm. */
   corner: Vector;
-  /** x fastest; where the volume has no data, `least`. */
+  /** x fastest; `blank` where there is nothing. */
   values: Float32Array;
+  /** Darkest of all, unless what is drawn says otherwise. */
+  blank: number;
   least: number;
   most: number;
 }
@@ -48,7 +50,7 @@ export async function regularGrid(volume: Volume, pixels: Pixels, most: number, 
       since = performance.now();
     }
   }
-  return { size, spacing, corner, values, least, most: most_ };
+  return { size, spacing, corner, values, blank: least, least, most: most_ };
 }
 
 /** Value at a place between the voxels (LPS mm), trilinear; null outside. */

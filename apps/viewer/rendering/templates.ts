@@ -16,6 +16,8 @@ export interface Template {
   knots: readonly Knot[];
   /** The brightest value along the ray instead of light and surface. */
   projection?: boolean;
+  /** Of the air within the body: without that around it. */
+  inside?: boolean;
   /** Rise of the values for each mm (in their unit) from which a surface is fully seen; flat regions fade. */
   edge?: number;
 }
@@ -41,25 +43,26 @@ export const TEMPLATES: readonly Template[] = [
   { id: 'skin-low-dose', zh: '皮肤（低剂量）', en: 'Skin, low dose', of: 'hu', knots: [[-550, 0, SKIN], [-150, 0.25, SKIN], [50, 0.6, SKIN], [3000, 0.9, SKIN]], edge: 40 },
   { id: 'skin-bone', zh: '皮肤透视骨', en: 'Bone through skin', of: 'hu', knots: [[-350, 0, SKIN], [-250, 0.03, SKIN], [-150, 0.012, SKIN], [120, 0.004, FLESH], [220, 0.15, BONE], [450, 0.8, BONE], [1200, 0.95, IVORY]] },
   { id: 'muscle', zh: '肌肉', en: 'Muscle', of: 'hu', knots: [[-30, 0, FLESH], [20, 0.12, FLESH], [70, 0.5, FLESH], [180, 0.5, GOLD], [300, 0.8, BONE], [1200, 0.95, IVORY]] },
-  { id: 'lung', zh: '肺', en: 'Lung', of: 'hu', knots: [[-1000, 0, AIR], [-930, 0.01, LUNG], [-780, 0.05, LUNG], [-550, 0.12, LUNG], [-420, 0, LUNG]] },
-  { id: 'lung-vessels', zh: '肺血管', en: 'Lung vessels', of: 'hu', knots: [[-720, 0, LUNG], [-550, 0.06, LUNG], [-300, 0.35, BLOOD], [-120, 0.5, BLOOD], [-60, 0, BLOOD]] },
-  { id: 'airway', zh: '气道', en: 'Airway', of: 'hu', knots: [[-1050, 0, AIR], [-1000, 0, AIR], [-985, 0.3, AIR], [-930, 0.3, AIR], [-900, 0, AIR]], edge: 15 },
+  { id: 'lung', zh: '肺', en: 'Lung', of: 'hu', knots: [[-1000, 0, AIR], [-930, 0.01, LUNG], [-780, 0.05, LUNG], [-550, 0.12, LUNG], [-420, 0, LUNG]], inside: true },
+  { id: 'lung-vessels', zh: '肺血管', en: 'Lung vessels', of: 'hu', knots: [[-720, 0, LUNG], [-550, 0.06, LUNG], [-300, 0.35, BLOOD], [-190, 0.4, BLOOD], [-150, 0, BLOOD]], inside: true },
+  { id: 'airway', zh: '气道', en: 'Airway', of: 'hu', knots: [[-1050, 0, AIR], [-1000, 0, AIR], [-985, 0.3, AIR], [-930, 0.3, AIR], [-900, 0, AIR]], edge: 15, inside: true },
   { id: 'vessels', zh: '增强血管', en: 'Vessels, contrast', of: 'hu', knots: [[130, 0, BLOOD], [190, 0.15, BLOOD], [260, 0.6, BLOOD], [420, 0.85, GOLD], [900, 0.95, BONE]] },
   { id: 'vessels-child', zh: '儿童血管（低对比剂）', en: 'Vessels, child', of: 'hu', knots: [[90, 0, BLOOD], [140, 0.1, BLOOD], [200, 0.5, BLOOD], [320, 0.8, GOLD], [800, 0.95, BONE]] },
   { id: 'heart', zh: '心脏与大血管', en: 'Heart and great vessels', of: 'hu', knots: [[60, 0, FLESH], [110, 0.05, FLESH], [170, 0.25, BLOOD], [300, 0.6, BLOOD], [420, 0.3, GOLD], [700, 0.35, BONE]] },
   { id: 'kidney', zh: '肾', en: 'Kidney', of: 'hu', knots: [[90, 0, KIDNEY], [130, 0.12, KIDNEY], [200, 0.5, KIDNEY], [280, 0.6, GOLD], [400, 0.3, BONE], [900, 0.6, IVORY]] },
   { id: 'liver', zh: '肝脾', en: 'Liver and spleen', of: 'hu', knots: [[55, 0, LIVER], [80, 0.05, LIVER], [115, 0.2, LIVER], [150, 0.12, LIVER], [200, 0.3, GOLD], [400, 0.7, BONE]] },
-  { id: 'brain', zh: '脑（CT）', en: 'Brain, CT', of: 'hu', knots: [[10, 0, BRAIN], [22, 0.08, BRAIN], [38, 0.5, BRAIN], [55, 0.4, BLOOD], [85, 0.5, BLOOD], [100, 0, BLOOD]] },
+  { id: 'brain', zh: '脑（CT）', en: 'Brain, CT', of: 'hu', knots: [[12, 0, BRAIN], [24, 0.03, BRAIN], [38, 0.14, BRAIN], [60, 0.1, BRAIN], [85, 0, BRAIN]] },
   { id: 'mr-brain', zh: '脑（MR）', en: 'Brain, MR', of: 'share', knots: [[0.22, 0, BRAIN], [0.34, 0.06, BRAIN], [0.5, 0.3, BRAIN], [0.75, 0.6, IVORY], [1, 0.7, WHITE]] },
   { id: 'mr-surface', zh: '表面（MR）', en: 'Surface, MR', of: 'share', knots: [[0.08, 0, SKIN], [0.14, 0.35, SKIN], [0.3, 0.8, SKIN], [1, 0.9, SKIN]] },
   { id: 'mr-vessels', zh: '血管（MR）', en: 'Vessels, MR', of: 'share', knots: [[0.6, 0, BLOOD], [0.72, 0.15, BLOOD], [0.88, 0.6, BLOOD], [1, 0.9, GOLD]] },
-  { id: 'mip', zh: '最大密度投影', en: 'MIP', of: 'share', knots: [[0, 0, [0, 0, 0]], [1, 1, WHITE]], projection: true },
+  { id: 'mip', zh: '最大密度投影', en: 'MIP', of: 'hu', knots: [[-100, 0, WHITE], [900, 1, WHITE]], projection: true },
+  { id: 'mr-mip', zh: '最大信号投影', en: 'MIP', of: 'share', knots: [[0.1, 0, WHITE], [1.3, 1, WHITE]], projection: true },
 ];
 
-/** Those that mean something for a modality; the projection always does. */
+/** Those that mean something for a modality. */
 export function templatesFor(modality: string | null): Template[] {
   const of = modality === 'CT' ? 'hu' : 'share';
-  return TEMPLATES.filter((one) => one.of === of || one.projection);
+  return TEMPLATES.filter((one) => one.of === of);
 }
 
 /** How the reader bent a template: moved along the values, and drawn wider or narrower, both as shares of its own width. */

@@ -10,6 +10,7 @@ import { eyeFrom, lettersAround, moved, rolled, toScreen, zoomed, type Eye, type
 import { Marks } from './marks';
 import { Painter } from './painter';
 import { placeUnder } from './picking';
+import { insideOf } from './inside';
 import { NoWebgl, type Look } from './raycaster';
 import { quantile, regularGrid, type RegularGrid } from './regular';
 import { knotsOf, STRAIGHT, templatesFor, TEMPLATES, type Bend, type Template } from './templates';
@@ -21,6 +22,8 @@ const FINEST = 256;
 /** A moving picture faster than this comes from real graphics, ms. */
 const FAST = 12;
 const DEPTH = 50;
+/** Height of a volume against its width below which it is first seen from the feet. */
+const THIN = 0.35;
 
 export interface RenderingHost {
   language(): Language;
@@ -76,6 +79,7 @@ export class RenderingView {
   private range: [number, number] = [0, 1];
   private coarse: RegularGrid | null = null;
   private fine: RegularGrid | null = null;
+  private readonly insides = new WeakMap<RegularGrid, RegularGrid>();
   private stopped = false;
   private stop: () => void = () => undefined;
   private last: readonly [number, number] | null = null;
@@ -144,7 +148,11 @@ export class RenderingView {
 
   change(change: RenderingChange): void {
     const template = TEMPLATES.find(({ id }) => id === change.template);
-    if (template) [this.template, this.bend, this.look] = [template, STRAIGHT, null];
+    if (template) {
+      const other = Boolean(template.inside) !== Boolean(this.template.inside);
+      [this.template, this.bend, this.look] = [template, STRAIGHT, null];
+      if (other) this.cut();
+    }
     if (change.bend && Number.isFinite(change.bend.shift) && change.bend.stretch > 0) [this.bend, this.look] = [change.bend, null];
     if (change.view) this.eye = eyeFrom(change.view, this.eye.centre, this.eye.scale);
     if (change.mode) this.mode = change.mode;
@@ -220,7 +228,9 @@ export class RenderingView {
     this.coarse = coarse;
     this.range = [quantile(coarse, 0.01), quantile(coarse, 0.99)];
     const long = Math.hypot(...coarse.size.map((side) => side * coarse.spacing));
-    this.eye = this.home = eyeFrom('A', middleOf(volume), long / Math.max(50, 1.1 * Math.min(this.root.clientWidth, this.root.clientHeight)));
+    // A few cuts are seen best as they were made.
+    const thin = coarse.size[2] < THIN * Math.max(coarse.size[0], coarse.size[1]);
+    this.eye = this.home = eyeFrom(thin ? 'I' : 'A', middleOf(volume), long / Math.max(50, 1.1 * Math.min(this.root.clientWidth, this.root.clientHeight)));
     painter.take(coarse, false);
     this.marks.say(null);
     this.resized();
@@ -230,7 +240,7 @@ export class RenderingView {
     const fine = await regularGrid(volume, pixels, painter.took !== null && painter.took < FAST ? FINEST : FINE, stopped);
     if (!fine || this.stopped) return;
     this.fine = fine;
-    painter.cut(this.step.cuts, coarse, fine);
+    this.cut();
     this.told();
   }
 
@@ -241,7 +251,8 @@ export class RenderingView {
 
   private thumbnail(template: Template, onto: HTMLCanvasElement): void {
     const scale = (this.home.scale * 1.1 * Math.min(this.root.clientWidth, this.root.clientHeight)) / onto.width;
-    this.painter?.thumbnail({ knots: knotsOf(template, this.range, STRAIGHT), projection: template.projection ?? false, edge: template.edge ?? 0 }, { ...this.home, scale: scale * 0.8 }, WHOLE, onto);
+    if (!this.coarse) return;
+    this.painter?.thumbnail(this.gridOf(this.coarse, template), { knots: knotsOf(template, this.range, STRAIGHT), projection: template.projection ?? false, edge: template.edge ?? 0 }, { ...this.home, scale: scale * 0.8 }, WHOLE, onto);
   }
 
   // ---- cutting --------------------------------------------------------------------------------------------------
@@ -254,8 +265,20 @@ export class RenderingView {
   private apply(step: Step): void {
     const recut = step.cuts !== this.step.cuts;
     this.step = step;
-    if (recut && this.coarse) this.painter?.cut(step.cuts, this.coarse, this.fine);
+    if (recut) this.cut();
     this.refresh();
+  }
+
+  private cut(): void {
+    if (this.coarse) this.painter?.cut(this.step.cuts, this.gridOf(this.coarse), this.fine && this.gridOf(this.fine));
+  }
+
+  /** What a template is drawn from. */
+  private gridOf(grid: RegularGrid, template = this.template): RegularGrid {
+    if (!template.inside) return grid;
+    const made = this.insides.get(grid) ?? insideOf(grid);
+    this.insides.set(grid, made);
+    return made;
   }
 
   // ---- the hand -------------------------------------------------------------------------------------------------
