@@ -190,6 +190,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   show(request: ShowRequest): void {
     this.cine.stop();
     this.spatial.toggleMpr(false, false);
+    if (this.tool === 'curve') this.setTool('window');
     if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
@@ -229,6 +230,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.stopDrawing();
     // A curve is drawn on planes.
     if (tool === 'curve') this.spatial.toggleMpr(true);
+    if (tool === 'curve' && !this.spatial.mpr.on) return;
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
@@ -298,6 +300,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   mpr(on?: boolean): void {
     this.spatial.toggleMpr(on);
+    // Without planes there is nothing to draw a curve on.
+    if (this.tool === 'curve' && !this.spatial.mpr.on) this.setTool('window');
   }
 
   setSlab(slab: Slab | null): void {

@@ -22,6 +22,8 @@ const FINEST = 256;
 /** A moving picture faster than this comes from real graphics, ms. */
 const FAST = 12;
 const DEPTH = 50;
+/** Room around a volume at first. */
+const MARGIN = 1.15;
 /** Height of a volume against its width below which it is first seen from the feet. */
 const THIN = 0.35;
 
@@ -227,10 +229,10 @@ export class RenderingView {
     if (!coarse || this.stopped) return;
     this.coarse = coarse;
     this.range = [quantile(coarse, 0.01), quantile(coarse, 0.99)];
-    const long = Math.hypot(...coarse.size.map((side) => side * coarse.spacing));
     // A few cuts are seen best as they were made.
     const thin = coarse.size[2] < THIN * Math.max(coarse.size[0], coarse.size[1]);
-    this.eye = this.home = eyeFrom(thin ? 'I' : 'A', middleOf(volume), long / Math.max(50, 1.1 * Math.min(this.root.clientWidth, this.root.clientHeight)));
+    this.eye = this.home = eyeFrom(thin ? 'I' : 'A', middleOf(volume), 1);
+    this.eye = this.home = { ...this.home, scale: this.fitting(coarse, this.root.clientWidth, this.root.clientHeight) };
     painter.take(coarse, false);
     this.marks.say(null);
     this.resized();
@@ -244,15 +246,20 @@ export class RenderingView {
     this.told();
   }
 
+  /** mm for each pixel with which the first view of a grid fills so many pixels. */
+  private fitting({ size, spacing }: RegularGrid, width: number, height: number): number {
+    const upright = this.home.up[2] === 0 ? size[1] : size[2];
+    return (MARGIN * spacing * Math.max(size[0] / Math.max(50, width), upright / Math.max(50, height)));
+  }
+
   private lookNow(): Look {
     this.look ??= { knots: knotsOf(this.template, this.range, this.bend), projection: this.template.projection ?? false, edge: this.template.edge ?? 0 };
     return this.look;
   }
 
   private thumbnail(template: Template, onto: HTMLCanvasElement): void {
-    const scale = (this.home.scale * 1.1 * Math.min(this.root.clientWidth, this.root.clientHeight)) / onto.width;
     if (!this.coarse) return;
-    this.painter?.thumbnail(this.gridOf(this.coarse, template), { knots: knotsOf(template, this.range, STRAIGHT), projection: template.projection ?? false, edge: template.edge ?? 0 }, { ...this.home, scale: scale * 0.8 }, WHOLE, onto);
+    this.painter?.thumbnail(this.gridOf(this.coarse, template), { knots: knotsOf(template, this.range, STRAIGHT), projection: template.projection ?? false, edge: template.edge ?? 0 }, { ...this.home, scale: this.fitting(this.coarse, onto.width, onto.height) }, WHOLE, onto);
   }
 
   // ---- cutting --------------------------------------------------------------------------------------------------
