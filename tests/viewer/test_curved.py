@@ -168,8 +168,8 @@ def test_its_places_are_those_of_the_planes_and_its_lengths_say_what_they_are(be
     bench.call("setTool", "length")
     bench.settle()
     bench.drag((x0 + 30, y0), (x2 + 30, y2))
-    bench.wait_text("#a .px-cell:nth-child(4) svg text", "沿曲线")
-    said = bench.text("#a .px-cell:nth-child(4) svg text")
+    bench.wait_text(":nth-match(#a .px-cell, 4) svg text", "沿曲线")
+    said = bench.text(":nth-match(#a .px-cell, 4) svg text")
     assert float(said.split(" mm")[0].split()[-1]) == pytest.approx(BEAD - 6, abs=0.6)
     assert bench.call("measurements") == []  # as long as the curve, and no longer
     bench.call("setCpr", {"mode": "stretched"})

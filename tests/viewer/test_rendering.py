@@ -85,7 +85,13 @@ def test_left_stays_left_from_every_side(bench: Bench) -> None:
     assert middle
     x0, y0 = middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2
     # from the front the left ball is on the right and up; from behind on the left; from the left it is in front of its edge …
-    for view, right, up, letters in (("A", 1, 1, "RLHF"), ("P", -1, 1, "LRHF"), ("L", -1, 1, "APHF"), ("S", -1, 1, "LRAP"), ("I", 1, 1, "RLAP")):
+    for view, right, up, letters in (
+        ("A", 1, 1, "RLHF"),
+        ("P", -1, 1, "LRHF"),
+        ("L", -1, 1, "APHF"),
+        ("S", -1, 1, "LRAP"),
+        ("I", 1, 1, "RLAP"),
+    ):
         change(bench, view=view)
         for place, radius in zip((LEFT, RIGHT), RADII, strict=True):
             ball = seen(bench, place)

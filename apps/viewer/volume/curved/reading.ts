@@ -14,7 +14,7 @@ const WITHIN = 5;
  */
 export function curvedReading(frame: Frame, kind: string, points: readonly ImagePoint[], reading: Reading, language: Language): Reading {
   const { curved, spacing } = frame;
-  if (!curved || !spacing || kind === 'probe') return reading;
+  if (!curved || !spacing || reading.value === null || kind === 'probe') return reading;
   const approximate = { ...reading, lines: reading.lines.map((line) => `≈ ${line}`).concat(say('flattened', language)) };
   if (kind !== 'length' && kind !== 'polyline') return approximate;
   if (curved.mode === 'stretched') return { ...reading, lines: [...reading.lines, say('onSurface', language)] };
