@@ -12,6 +12,8 @@ import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
 import type { OverlayData, OverlayLook } from './overlays/overlay';
 import type { OwnPreset } from './presets';
+import type { RenderingChange, RenderingState } from './rendering/view';
+import type { CprMode } from './volume/curved/unrolled';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
 
@@ -104,6 +106,9 @@ export interface ViewerState {
   /** Which computed plane the active cell shows; null for received images. */
   plane: PlaneName | null;
   slab: Slab | null;
+  curve: CurveState | null;
+  /** The volume rendering (V-32), while one is shown. */
+  rendering: RenderingState | null;
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
@@ -111,6 +116,27 @@ export interface ViewerState {
   presets: { id: string; label: string; own: boolean }[];
   /** Description of the active cell's series, when it is known. */
   description: string | null;
+}
+
+/** The curve of a curved reformat (CPR), while one is drawn or shown. */
+export interface CurveState {
+  /** LPS mm. */
+  points: [number, number, number][];
+  /** mm along the curve; null with fewer than two points. */
+  length: number | null;
+  mode: CprMode;
+  /** mm across. */
+  width: number;
+  /** About the curve, degrees; null while no CPR is shown. */
+  angle: number | null;
+}
+
+export interface CprChange {
+  mode?: CprMode;
+  /** mm, 10…200. */
+  width?: number;
+  /** Degrees. */
+  angle?: number;
 }
 
 export interface ViewerEvents {
@@ -159,6 +185,16 @@ export interface Viewer {
   mpr(on?: boolean): void;
   /** Thickness and projection of the active cell's plane; null for one plane. */
   setSlab(slab: Slab | null): void;
+  /** In MPR: the curve of a CPR by its points (LPS mm), two at least to show it; null for none. */
+  setCurve(points: [number, number, number][] | null): void;
+  /** Shows the CPR of the points drawn so far. */
+  finishCurve(): void;
+  setCpr(change: CprChange): void;
+  /** Volume rendering of the active series in its cell, or the images again; toggles without a value. */
+  rendering(on?: boolean): void;
+  setRendering(change: RenderingChange): void;
+  /** Where a place of the patient (LPS mm) is in the rendering: CSS pixels of the browser window. */
+  renderedAt(at: [number, number, number]): { x: number; y: number } | null;
   /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
   setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;

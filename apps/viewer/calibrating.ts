@@ -11,7 +11,7 @@ const SHORTEST = 10;
 /** The question for a line; a text instead of it when the line cannot calibrate. */
 export function calibrationQuestion({ series, index, frame, language }: Measured, points: readonly ImagePoint[], before: string): Question | string {
   const [from, to] = points as [ImagePoint, ImagePoint];
-  if (frame.plane) return say('calibrationPlane', language);
+  if (frame.plane || frame.curved) return say('calibrationPlane', language);
   if (Math.hypot(to[0] - from[0], to[1] - from[1]) < SHORTEST) return say('lineTooShort', language);
   const received = series.frame(index);
   const alike = (series.header?.frames ?? []).filter((one) => sameGeometry(one, received)).length;

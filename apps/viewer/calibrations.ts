@@ -23,7 +23,7 @@ export class Calibrations {
 
   /** The frame, with what is calibrated for it. The same object for the same frame, until a calibration changes. */
   apply(source: ImageSource, frame: Frame): Frame {
-    if (this.list.length === 0 || frame.plane) return frame;
+    if (this.list.length === 0 || frame.plane || frame.curved) return frame;
     const known = this.frames.get(frame);
     if (known) return known;
     const calibrated = this.spacingOn(source, frame);

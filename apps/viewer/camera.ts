@@ -2,7 +2,7 @@
 import type { Types } from '@cornerstonejs/core';
 import type { Frame } from './frame';
 import { toWorld } from './geometry';
-import { edgeLetters, type EdgeLetters } from './orientation';
+import { edgeLetters, rowLetters, type EdgeLetters } from './orientation';
 import { scaleFor, type Scale } from './scale';
 
 /** How a cell looks at its image: zoom 1 fits it, pan in CSS pixels, clockwise rotation in degrees, after mirroring left and right. */
@@ -23,8 +23,9 @@ export class Camera {
 
   /** Letters only where the header gives an orientation; a guess would be worse than none. */
   letters(frame: Frame): EdgeLetters | null {
-    if (frame.orientation?.length !== 6) return null;
     const { viewUp, viewPlaneNormal } = this.viewport.getCamera();
+    if (frame.curved?.direction && viewUp && viewPlaneNormal) return rowLetters(viewUp, viewPlaneNormal, frame.curved.direction);
+    if (frame.orientation?.length !== 6) return null;
     return viewUp && viewPlaneNormal ? edgeLetters(viewUp, viewPlaneNormal) : null;
   }
 

@@ -6,7 +6,7 @@ import type { CaseInfo } from './corners';
 import { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
-import { toIndex, toWorld } from './geometry';
+import { spaceOf, toIndex, toWorld } from './geometry';
 import type { Vector } from './orientation';
 import type { Line } from './lines';
 import type { Lens } from './magnifier';
@@ -21,6 +21,8 @@ import { setCell, type ToolCell } from './tools/cells';
 import type { Choice } from './presets';
 import { knownScreen } from './screen';
 import type { ImageActor } from './transfer';
+import { Cpr } from './volume/curved/cpr';
+import { placeOnCpr } from './volume/curved/drawing';
 import type { Window } from './window';
 import { say, warningText } from './words';
 
@@ -166,7 +168,9 @@ export class Cell implements ToolCell {
   }
 
   scrollBy(images: number): void {
-    if (this.count > 0) this.scrollTo(this.goal + images);
+    // The pictures of a CPR go round its curve.
+    const { count, goal } = this;
+    if (count > 0) this.scrollTo(this.series instanceof Cpr ? (((goal + images) % count) + count) % count : goal + images);
   }
 
   ready(position: number): boolean {
@@ -351,6 +355,12 @@ export class Cell implements ToolCell {
     return this.viewport && frame ? toWorld(frame, toIndex(frame, this.viewport.canvasToWorld([canvas[0], canvas[1]]))) : null;
   }
 
+  /** As `worldAt`, where the image has a place in the patient at all; on a curved picture that of its surface. */
+  patientAt(canvas: readonly [number, number]): Vector | null {
+    if (this.series instanceof Cpr) return placeOnCpr(this, this.series, canvas);
+    return spaceOf(this.currentFrame()) === null ? null : this.worldAt(canvas);
+  }
+
   /** Where a place of the patient falls on the cell, CSS pixels. */
   canvasOf(at: Vector): readonly [number, number] | null {
     const frame = this.currentFrame();
@@ -399,8 +409,7 @@ export class Cell implements ToolCell {
     this.writeCorners();
     const frame = this.currentFrame();
     if (frame && this.camera) {
-      const { lines, mark } = host.linesOn(this);
-      this.overlay.lines.set(lines, mark);
+      this.overlay.lines.set(host.linesOn(this));
       this.overlay.setLetters(this.camera.letters(frame));
       this.overlay.setScale(this.camera.scale(frame, this.root.clientWidth / 4), language);
     }

@@ -6,7 +6,7 @@ import type { ReadersGrey } from './display';
 import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
 import type { Frame } from './frame';
-import type { Line, Mark } from './lines';
+import type { Shapes } from './lines';
 import type { ShownOverlay } from './overlays/overlay';
 import type { Choice } from './presets';
 import type { ImageSource } from './source';
@@ -41,8 +41,8 @@ export interface CellHost {
   readonly foreign: ShownOverlay | null;
   /** Another image is on the screen. */
   moved(cell: Cell): void;
-  /** Lines of other views on this one, and the 3D point. */
-  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null };
+  /** Lines of other views on this one, the 3D point, and the reader's curve. */
+  linesOn(cell: Cell): Shapes;
   /** The left button at a place of the cell, CSS pixels. */
   aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void;
   /** Images of a computed source go: what is drawn on them waits for others of the same plane. */

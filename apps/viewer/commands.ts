@@ -19,6 +19,7 @@ export interface Commanded {
   flip(axis: 'horizontal' | 'vertical'): void;
   nextLayout(): void;
   mpr(): void;
+  rendering(): void;
   toggleCine(): void;
   toggleLinked(): void;
   /** The measurement under the pointer, else the newest of the image. */
@@ -95,6 +96,8 @@ export const COMMANDS: readonly Command[] = [
   { id: 'layout', group: 'view', zh: '下一种布局', en: 'Next layout', keys: ['g'], run: (viewer) => viewer.nextLayout() },
   { id: 'mpr', group: 'view', zh: '多平面重建', en: 'Multiplanar reformatting', keys: ['m'], run: (viewer) => viewer.mpr() },
   tool('crosshair', 'view', 'x', '定位十字线', 'Crosshair'),
+  tool('curve', 'view', 'd', '曲面重建', 'Curved reformat'),
+  { id: 'rendering', group: 'view', zh: '容积再现', en: 'Volume rendering', keys: ['f'], run: (viewer) => viewer.rendering() },
   { id: 'cine', group: 'view', zh: '播放', en: 'Play', keys: ['k'], run: (viewer) => viewer.toggleCine() },
   { id: 'link', group: 'view', zh: '联动', en: 'Link views', keys: ['j'], run: (viewer) => viewer.toggleLinked() },
   { id: 'undo', group: 'edit', zh: '撤销', en: 'Undo', keys: ['Ctrl+z'], run: (viewer) => viewer.undo() },

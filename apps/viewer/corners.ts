@@ -86,10 +86,13 @@ const FILTER_WORDS = { sharpen: 'sharpened', smooth: 'smoothed', edge: 'edges' }
 
 const SLABS = { mean: 'slabMean', max: 'slabMax', min: 'slabMin' } as const;
 
-/** A computed picture says so, and how: 冠状位 斜位 重建 MIP 10 mm. */
-function planeText({ plane, thickness }: Frame, language: Language): string {
+/** A computed picture says so, and how: 冠状位 斜位 重建 MIP 10 mm; CPR 拉直 · 30°  曲线长 84.2 mm. */
+function planeText({ plane, curved, thickness }: Frame, language: Language): string {
+  const made = plane ?? curved;
+  if (!made) return '';
+  const slab = made.slab === null ? '' : `${say(SLABS[made.slab], language)} ${Number((thickness ?? 0).toFixed(1))} mm`;
+  if (curved) return joined(`CPR ${say(curved.mode, language)} · ${curved.angle}°`, slab, `${say('curveLength', language)} ${curved.length.toFixed(1)} mm`);
   if (!plane) return '';
-  const slab = plane.slab === null ? '' : `${say(SLABS[plane.slab], language)} ${Number((thickness ?? 0).toFixed(1))} mm`;
   return joined(say(plane.name, language), plane.turned ? say('oblique', language) : '', say('reformatted', language), slab);
 }
 
@@ -108,12 +111,13 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
   modality: ({ info }) => info.modality ?? '',
   series: ({ info }, language) => joined(info.series_number === null || info.series_number === undefined ? '' : `${say('series', language)} ${info.series_number}`, info.series_description),
   image: ({ position, count, frame }, language) =>
-    joined(`${say('image', language)} ${position + 1}/${count}`, frame.number !== null && frame.number !== position + 1 ? `#${frame.number}` : ''),
+    // The pictures of a CPR are the angles about its curve.
+    frame.curved ? '' : joined(`${say('image', language)} ${position + 1}/${count}`, frame.number !== null && frame.number !== position + 1 ? `#${frame.number}` : ''),
   location: ({ frame }, language) =>
     joined(
       frame.laterality === 'U' ? '' : frame.laterality, // U: unpaired, nothing to say
       frame.slice_location === null || frame.slice_location === undefined ? '' : `${say('position', language)} ${frame.slice_location.toFixed(1)}`,
-      frame.thickness && !frame.plane ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
+      frame.thickness && !frame.plane && !frame.curved ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
     ),
   filter: ({ filter }, language) => (filter ? `${say(FILTER_WORDS[filter.name], language)} ${filter.strength}` : ''),
   plane: ({ frame }, language) => planeText(frame, language),

@@ -5,13 +5,13 @@ import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
 import { KINDS, type MeasurementKind } from './measure/kinds';
 import { DRAWING_TOOLS } from './tools/drawing';
-import { CrosshairTool, MagnifierTool } from './tools/own';
+import { CrosshairTool, CurveTool, MagnifierTool } from './tools/own';
 import type { PathTool } from './tools/path';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', ...(Object.keys(KINDS) as MeasurementKind[]), 'crosshair', 'magnifier'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', ...(Object.keys(KINDS) as MeasurementKind[]), 'crosshair', 'curve', 'magnifier'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -21,6 +21,7 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   pan: PanTool,
   ...DRAWING_TOOLS,
   crosshair: CrosshairTool,
+  curve: CurveTool,
   magnifier: MagnifierTool,
 };
 

@@ -34,6 +34,18 @@ export interface ComputedPlane {
   step: number;
 }
 
+/** What a curved planar reformation says of itself. */
+export interface CurvedPlane {
+  mode: 'straightened' | 'stretched';
+  /** About the curve, degrees. */
+  angle: number;
+  slab: 'mean' | 'max' | 'min' | null;
+  /** Of the curve, mm. */
+  length: number;
+  /** Where the rows go in the patient (LPS); null where they differ too much along the curve. */
+  readonly direction: readonly [number, number, number] | null;
+}
+
 /** A VOI LUT of the header: the table's key in the series header. */
 export interface NamedLut {
   lut: string;
@@ -81,6 +93,7 @@ export interface Frame {
   smallest: number | null;
   largest: number | null;
   plane?: ComputedPlane;
+  curved?: CurvedPlane;
 }
 
 export interface SeriesHeader {

@@ -99,7 +99,7 @@ export class Linking {
   private follow(cell: Cell, other: Cell): number | null {
     const [here, there] = [cell.currentFrame(), other.currentFrame()];
     const [start, otherStart] = [this.starts.get(cell), this.starts.get(other)];
-    if (!here || !there || here.plane || there.plane) return null;
+    if (!here || !there || here.plane || there.plane || here.curved || there.curved) return null;
     const space = spaceOf(here);
     const [a, b] = [planeOf(here), planeOf(there)];
     const facing = dot(a.normal, b.normal);

@@ -61,6 +61,8 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   const points = annotation.data.handles?.points;
   if (!kind || !source || !points || points.length < KINDS[kind].least) return null;
   const { frame, series, index } = source;
+  // A curved picture lasts as long as its curve: what is measured on it is read there, and not kept.
+  if (frame.curved) return null;
   // Rounded before it is read: what is saved says the same when it comes back.
   const places = points.slice(0, KINDS[kind].most).map((point) => placeOf(frame, point));
   const origin = (metadata as { origin?: Origin }).origin;

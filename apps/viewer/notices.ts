@@ -1,7 +1,7 @@
 /** Failures in words, with what to do next. */
 import type { Notice } from './overlay';
 import { ServiceProblem, StreamError } from './stream';
-import { NotAVolume } from './volume/reformat';
+import { NotAVolume } from './volume/computed';
 import { say, type Language } from './words';
 
 export function failureNotice(problem: unknown, language: Language, retry: () => void): Notice {

@@ -37,6 +37,13 @@ export function cross(a: Vector, b: Vector): Vector {
 
 const negative = (v: Vector): Vector => [-v[0], -v[1], -v[2]];
 
+/** As `edgeLetters`, of a picture whose rows alone have a direction in the patient (LPS); its own rows run along x. */
+export function rowLetters(viewUp: Vector, viewPlaneNormal: Vector, direction: Vector): EdgeLetters {
+  const right = cross(viewUp, viewPlaneNormal);
+  const letters = ({ 0: along }: Vector): string => (Math.abs(along) < 0.9 ? '' : lettersOf([direction[0] * along, direction[1] * along, direction[2] * along]));
+  return { left: letters(negative(right)), right: letters(right), top: letters(viewUp), bottom: letters(negative(viewUp)) };
+}
+
 /**
  * Letters of the screen edges. `viewUp` points to the top of the screen, `viewPlaneNormal` from the image to the viewer
  * (Cornerstone's camera); `mirrored` when the picture is flipped about its vertical axis without turning the camera.

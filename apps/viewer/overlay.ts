@@ -141,7 +141,7 @@ export class Overlay {
   }
 
   clear(): void {
-    this.lines.set([], null);
+    this.lines.set({ lines: [], mark: null });
     this.setCorners(null, 'zh');
     this.setLetters(null);
     this.setScale(null, 'zh');

@@ -1,7 +1,7 @@
 /** The mouse over one cell: what it points at, the magnifier, the crosshair, the wheel. */
 import type { Cell } from './cell';
 import type { CellHost } from './cellhost';
-import { spaceOf, toIndex, toWorld } from './geometry';
+import { toIndex } from './geometry';
 import { Magnifier } from './magnifier';
 import { valueUnit } from './measure/length';
 import { placeText } from './orientation';
@@ -74,8 +74,9 @@ export class Pointer {
     const probe = this.cell.valueAt(at);
     const unit = valueUnit(frame, this.cell.info.modality ?? null);
     // Where a computed plane has no data there is no value to name.
-    const nothing = probe.text === null || (probe.padding && frame.plane !== undefined);
-    this.place = nothing || spaceOf(frame) === null ? '' : placeText(toWorld(frame, at));
+    const nothing = probe.text === null || (probe.padding && (frame.plane ?? frame.curved) !== undefined);
+    const place = this.cell.patientAt(canvas);
+    this.place = nothing || !place ? '' : placeText(place);
     this.hover = nothing ? '' : `(${Math.round(at[0])}, ${Math.round(at[1])})  ${probe.text}${unit && !probe.padding ? ` ${unit}` : ''}`;
     this.cell.refresh();
   }

@@ -1,27 +1,36 @@
 /** What the views of one coordinate system share: reference lines (V-24), the 3D point (V-37), and the planes through it. */
+import type { CprChange, CurveState } from './api';
 import type { Cell } from './cell';
 import { Crosshair } from './crosshair';
 import type { Frame } from './frame';
 import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
-import type { Line, Mark } from './lines';
+import type { Line, Mark, Shapes } from './lines';
 import type { Vector } from './orientation';
 import { bring, type Place } from './point';
 import { crossing } from './references';
+import { ANGLES, Cpr } from './volume/curved/cpr';
+import { CurveDrawing, markOnCpr } from './volume/curved/drawing';
 import { Mpr, type Grid } from './volume/mpr';
 
 const ACTIVE = '#ffd640';
 const COLOURS = { axial: '#ff7a6b', coronal: '#79d98c', sagittal: '#6cb8ff' } as const;
 
+/** Of a CPR about its curve, for each CSS pixel of a drag. */
+const DEGREES = 0.5;
+
 export class Spatial {
   readonly mpr: Mpr;
+  readonly curve: CurveDrawing;
   place: Place | null = null;
   private readonly crosshair: Crosshair;
+  private grasp = { x: 0, angle: 0 };
 
   constructor(
     private readonly grid: Grid,
     private readonly changed: () => void,
   ) {
     this.mpr = new Mpr(grid);
+    this.curve = new CurveDrawing({ cells: () => grid.cells(), present: (setting) => this.mpr.showCurved(setting), changed: () => this.refresh() });
     this.crosshair = new Crosshair({
       point: () => this.place?.at ?? null,
       set: (cell, at) => this.point(cell, at),
@@ -33,8 +42,28 @@ export class Spatial {
     });
   }
 
-  aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
-    this.crosshair[press](cell, canvas);
+  aim(tool: 'crosshair' | 'curve', cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
+    if (tool === 'curve' && cell.series instanceof Cpr) this.spin(cell, press, canvas[0]);
+    else if (tool === 'curve') this.curve[press](cell, canvas);
+    else if (cell.series instanceof Cpr) this.pointFrom(cell, canvas);
+    else this.crosshair[press](cell, canvas);
+  }
+
+  /** Turns a CPR about its curve by a drag across it. */
+  private spin(cell: Cell, press: 'down' | 'drag', x: number): void {
+    if (press === 'down') this.grasp = { x, angle: cell.goal };
+    else cell.scrollTo((((Math.round(this.grasp.angle + (x - this.grasp.x) * DEGREES) % ANGLES) + ANGLES) % ANGLES));
+  }
+
+  /** The coordinate system of what a cell shows; a CPR has that of its curve. */
+  spaceOf(cell: Cell): string | null {
+    return cell.series instanceof Cpr ? this.curve.inSpace : spaceOf(cell.currentFrame());
+  }
+
+  /** A place on a CPR: it is marked there and all other views go to it. */
+  private pointFrom(cell: Cell, canvas: readonly [number, number]): void {
+    const [at, space] = [cell.patientAt(canvas), this.spaceOf(cell)];
+    if (at && space !== null) this.setPlace({ at, space });
   }
 
   /** A place on the image of a cell: every other view of the same space goes there. */
@@ -52,6 +81,7 @@ export class Spatial {
   toggleMpr(on = !this.mpr.on, restore = true): void {
     if (on === this.mpr.on) return;
     this.place = null;
+    this.curve.forget();
     if (on) this.mpr.start();
     else this.mpr.stop(restore);
     this.refresh();
@@ -78,16 +108,41 @@ export class Spatial {
     this.refresh();
   }
 
-  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
+  /** The curve by its points, in the space of the planes; null for none. */
+  setCurve(points: readonly Vector[] | null): void {
+    const space = this.grid.cells().map((cell) => spaceOf(cell.currentFrame())).find((one) => one !== null) ?? null;
+    if (points === null) this.curve.set([], this.curve.inSpace);
+    else if (this.mpr.on && space !== null && points.every((point) => point.every(Number.isFinite))) this.curve.set(points, space);
+  }
+
+  setCpr(change: CprChange): void {
+    this.curve.shape(change);
+    if (change.angle !== undefined && Number.isFinite(change.angle)) this.cprCell()?.scrollTo(((Math.round(change.angle) % ANGLES) + ANGLES) % ANGLES);
+  }
+
+  /** What a page is told of the curve; null when there is none and none is being drawn. */
+  curveState(drawing: boolean): CurveState | null {
+    const { points, curve, mode, width } = this.curve;
+    if (!this.mpr.on || (points.length === 0 && !drawing)) return null;
+    const shown = this.cprCell();
+    return { points: points.map(([x, y, z]) => [x, y, z]), length: curve?.length ?? null, mode, width, angle: shown ? Math.max(0, shown.index) : null };
+  }
+
+  private cprCell(): Cell | undefined {
+    return this.grid.cells().find(({ series }) => series instanceof Cpr);
+  }
+
+  linesOn(cell: Cell): Shapes {
     const frame = cell.currentFrame();
     if (!frame) return { lines: [], mark: null };
+    if (cell.series instanceof Cpr) return { lines: [], mark: this.place && this.place.space === this.curve.inSpace ? markOnCpr(cell, cell.series, this.place.at) : null };
     const lines: Line[] = [];
     this.grid.cells().forEach((other, position) => {
       const of = other === cell ? null : other.currentFrame();
       const shown = of && (this.mpr.on ? of.plane !== undefined : position === this.grid.active());
       if (shown) lines.push(...this.line(cell, frame, of));
     });
-    return { lines, mark: this.mark(cell, frame) };
+    return { lines, mark: this.mark(cell, frame), curve: this.mpr.on ? this.curve.shapeOn(cell) : null };
   }
 
   private line(cell: Cell, on: Frame, of: Frame): Line[] {

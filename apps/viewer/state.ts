@@ -3,11 +3,12 @@ import type { ViewerState } from './api';
 import type { Cell } from './cell';
 import { lutName } from './lut';
 import type { Preset } from './presets';
+import { Cpr } from './volume/curved/cpr';
 import { Reformat } from './volume/reformat';
 import type { Language } from './words';
 
 /** What belongs to the viewer as a whole is added there. */
-export type CellState = Omit<ViewerState, 'tool' | 'layout' | 'active' | 'filter' | 'cine' | 'linked' | 'mpr' | 'point'>;
+export type CellState = Omit<ViewerState, 'tool' | 'layout' | 'active' | 'filter' | 'cine' | 'linked' | 'mpr' | 'curve' | 'rendering' | 'point'>;
 
 export function stateOf(cell: Cell, language: Language, presets: readonly Preset[]): CellState {
   const { series, grey } = cell;
@@ -25,7 +26,7 @@ export function stateOf(cell: Cell, language: Language, presets: readonly Preset
     inverted: cell.inverted,
     ...cell.view(),
     plane: cell.currentFrame()?.plane?.name ?? null,
-    slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
+    slab: series instanceof Reformat || series instanceof Cpr ? (series.setting.slab ?? null) : null,
     warnings: cell.warnings(),
     presets: presets.map(({ id, zh, en, own }) => ({ id, label: language === 'zh' ? zh : en, own: own ?? false })),
     description: cell.info.series_description ?? null,

@@ -29,7 +29,29 @@ const CSS = `
 .px-lines line { stroke-width: 1; opacity: .75; }
 .px-lines circle { fill: none; stroke: #ffd640; stroke-width: 1.5; }
 .px-lines circle.px-off { stroke-dasharray: 3 2; opacity: .7; }
+.px-lines .px-curve { fill: none; stroke: #ff9de2; stroke-width: 1.5; }
+.px-lines .px-curve.px-off { stroke-dasharray: 2 4; opacity: .45; }
+.px-lines .px-knot { fill: none; stroke: #ff9de2; stroke-width: 1.5; }
+.px-lines .px-knot.px-off { opacity: .35; }
 .px-line[data-item="filter"] { color: #ffcf66; }
+.px-vr { position: absolute; inset: 0; background: #000; touch-action: none; cursor: grab; }
+.px-vr canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
+.px-vr-marks { pointer-events: none; }
+.px-lines .px-lasso { fill: rgba(255, 214, 64, .12); stroke: #ffd640; stroke-width: 1.5; }
+.px-vr-edge { position: absolute; font-size: 15px; font-weight: 600; color: #ffe08a; text-shadow: 0 0 3px #000; pointer-events: none; }
+.px-vr .px-vr-edge.px-edge-bottom { bottom: 38px; }
+.px-solid > .px-overlay .px-edge, .px-solid > .px-overlay .px-scale, .px-solid > .px-overlay .px-lines, .px-solid > .px-overlay .px-corner.px-bottomRight, .px-solid > .px-overlay .px-corner.px-bottomLeft { display: none; }
+.px-vr-controls { position: absolute; left: 4px; right: 4px; bottom: 4px; display: flex; flex-direction: column; align-items: center; gap: 4px; pointer-events: none; }
+.px-vr-bar { display: flex; flex-wrap: wrap; justify-content: center; gap: 2px; padding: 3px; border-radius: 4px; background: rgba(20, 20, 22, .82); pointer-events: auto; }
+.px-vr-controls button { font: inherit; font-size: 12px; min-width: 24px; height: 24px; padding: 0 6px; color: #d8d8d5; background: transparent; border: 1px solid transparent; border-radius: 3px; cursor: pointer; white-space: nowrap; }
+.px-vr-controls button:hover { background: #2a2a2e; }
+.px-vr-controls button[aria-pressed="true"] { color: #fff; background: #24466b; border-color: #3b82c4; }
+.px-vr-panel { display: flex; flex-wrap: wrap; justify-content: center; gap: 4px; max-height: 70cqh; overflow: auto; padding: 6px; border-radius: 4px; background: rgba(20, 20, 22, .92); pointer-events: auto; }
+.px-vr-panel[hidden] { display: none; }
+.px-vr-panel button { display: flex; flex-direction: column; align-items: center; width: 88px; height: 100px; padding: 4px 2px; white-space: normal; line-height: 1.15; }
+.px-vr-panel canvas { width: 72px; height: 72px; background: #000; }
+.px-vr-panel label { display: flex; align-items: center; gap: 4px; width: 45%; font-size: 12px; }
+.px-vr-panel input { flex: 1; min-width: 0; accent-color: #3b82c4; }
 .px-magnifier { position: absolute; width: 240px; height: 240px; border-radius: 50%; border: 1px solid #e8e8e6; box-shadow: 0 0 0 1px #000, 0 2px 12px rgba(0, 0, 0, .7); pointer-events: none; }
 .px-magnifier[hidden] { display: none; }
 .px-warnings { color: #ffcf66; font-size: 12px; }

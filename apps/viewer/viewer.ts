@@ -1,6 +1,6 @@
 /** The viewer: a grid of cells, tools, keys, measurements, and the state a page or a kernel sees. */
 import { cache, type RenderingEngine } from '@cornerstonejs/core';
-import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
+import type { CprChange, LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOptions, ViewerState, WindowSetting } from './api';
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import { Cine, type CineSetting } from './cine';
@@ -16,10 +16,9 @@ import { Grid } from './grid';
 import { commandOf, type OwnKeys } from './keys';
 import { isFilter, type FilterSetting } from './filter';
 import type { Frame } from './frame';
-import { spaceOf } from './geometry';
 import { Labelling } from './labelling';
 import { isLayout, nextLayout } from './layout';
-import type { Line, Mark } from './lines';
+import type { Shapes } from './lines';
 import { Linking } from './linking';
 import { LostGraphics } from './lost';
 import { removeSources, sourceCount, sourcePrefix } from './loader';
@@ -29,11 +28,14 @@ import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, t
 import { nextGamma } from './curve';
 import type { Series } from './store';
 import type { ImageSource } from './source';
+import { Rendering } from './rendering/rendering';
+import type { RenderingChange } from './rendering/view';
 import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
 import { TrueSize } from './truesize';
 import { UnsupportedViewer } from './unsupported';
+import { Cpr } from './volume/curved/cpr';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
 import { say, type Language } from './words';
@@ -68,6 +70,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private readonly labelling: Labelling;
   private readonly guide = new Guide(this.root, () => this.language);
   private readonly spatial: Spatial;
+  private readonly solid: Rendering;
   private readonly linking = new Linking({ cells: () => this.grid.cells, active: () => this.grid.active });
   private readonly cine = new Cine(
     () => {
@@ -92,6 +95,14 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.onState = options.onState;
     this.corners = options.corners;
     this.tool = options.tool ?? 'window';
+    this.solid = new Rendering({
+      language: () => this.language,
+      cells: () => this.grid.cells,
+      active: () => this.grid.cell,
+      place: () => this.spatial.place,
+      setPlace: (place) => this.spatial.setPlace(place),
+      changed: () => this.tellState(),
+    });
     this.grid = new Grid(
       {
         root: this.root,
@@ -100,6 +111,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
         resized: () => this.root.clientWidth > 1 && this.root.clientHeight > 1 && this.engine.resize(true, true),
         changed: () => {
           this.linking.lead();
+          this.solid.check();
           this.tellState();
         },
       },
@@ -159,7 +171,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
           cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
       },
-      () => this.tellState(),
+      () => {
+        this.solid.refresh();
+        this.tellState();
+      },
     );
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.root);
@@ -211,6 +226,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   show(request: ShowRequest): void {
     this.cine.stop();
     this.spatial.toggleMpr(false, false);
+    if (this.tool === 'curve') this.setTool('window');
     if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
@@ -220,6 +236,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
     });
+    this.solid.check();
     void this.described.complete(cell, series);
   }
 
@@ -238,6 +255,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
+    this.solid.check();
     this.tellState();
   }
 
@@ -246,6 +264,9 @@ class GridViewer implements Viewer, CellHost, Commanded {
   setTool(tool: ToolName): void {
     if (!TOOLS.includes(tool)) return;
     this.stopDrawing();
+    // A curve is drawn on planes.
+    if (tool === 'curve') this.spatial.toggleMpr(true);
+    if (tool === 'curve' && !this.spatial.mpr.on) return;
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
@@ -308,6 +329,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   reset(): void {
+    if (this.solid.reset(this.cell)) return;
     this.spatial.straighten();
     this.setFilter(null);
     this.cell.reset();
@@ -319,15 +341,43 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   mpr(on?: boolean): void {
     this.spatial.toggleMpr(on);
+    // Without planes there is nothing to draw a curve on.
+    if (this.tool === 'curve' && !this.spatial.mpr.on) this.setTool('window');
   }
 
   setSlab(slab: Slab | null): void {
     const { series: source } = this.cell;
-    if (source instanceof Reformat) this.cell.replace(source.with({ slab: slab && slab.thickness > 0 ? slab : null }));
+    const thick = slab && slab.thickness > 0 ? slab : null;
+    if (source instanceof Reformat) this.cell.replace(source.with({ slab: thick }));
+    else if (source instanceof Cpr) this.cell.replace(source.with({ slab: thick }));
+  }
+
+  setCurve(points: [number, number, number][] | null): void {
+    this.spatial.setCurve(points);
+  }
+
+  finishCurve(): void {
+    this.spatial.curve.finish();
+  }
+
+  setCpr(change: CprChange): void {
+    this.spatial.setCpr(change);
+  }
+
+  rendering(on?: boolean): void {
+    this.solid.toggle(on);
+  }
+
+  setRendering(change: RenderingChange): void {
+    this.solid.change(change);
+  }
+
+  renderedAt(at: [number, number, number]): { x: number; y: number } | null {
+    return this.solid.screenOf(at);
   }
 
   setPoint(at: [number, number, number]): void {
-    const space = spaceOf(this.cell.currentFrame());
+    const space = this.spatial.spaceOf(this.cell);
     if (space && at.every(Number.isFinite)) this.spatial.setPlace({ at, space });
   }
 
@@ -393,12 +443,12 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.linking.scrolled(cell);
   }
 
-  linesOn(cell: Cell): { lines: Line[]; mark: Mark | null } {
+  linesOn(cell: Cell): Shapes {
     return this.spatial.linesOn(cell);
   }
 
   aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
-    if (this.tool === 'crosshair') this.spatial.aim(cell, press, canvas);
+    if (this.tool === 'crosshair' || this.tool === 'curve') this.spatial.aim(this.tool, cell, press, canvas);
   }
 
   leaving(source: ImageSource): void {
@@ -434,7 +484,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   canvas(cell = this.grid.active): HTMLCanvasElement | null {
-    return this.cells[cell]?.canvas ?? null;
+    return this.solid.canvasOf(this.cells[cell]) ?? this.cells[cell]?.canvas ?? null;
   }
 
   setLanguage(lang: Language): void {
@@ -448,6 +498,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
         cell.render();
       } else cell.empty();
     }
+    this.solid.reword();
     this.setActive(this.grid.active);
   }
 
@@ -494,28 +545,30 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   undo(): void {
     this.stopDrawing();
-    this.drawn.undo();
+    if (this.solid.undo(this.cell)) return;
+    if (this.tool !== 'curve' || !this.spatial.curve.undo()) this.drawn.undo();
   }
 
   redo(): void {
     this.stopDrawing();
-    this.drawn.redo();
+    if (this.tool !== 'curve' || !this.spatial.curve.redo()) this.drawn.redo();
   }
 
   cancel(): boolean {
     const busy = isDrawing(this.group);
     this.stopDrawing();
-    return busy;
+    if (busy || this.tool !== 'curve' || this.spatial.curve.finished) return busy;
+    return this.spatial.curve.remove();
   }
 
   finish(): boolean {
     const drawing = isDrawing(this.group);
     finishDrawing(this.group, this.cells.map((cell) => cell.stage));
-    return drawing;
+    return drawing || (this.tool === 'curve' && this.spatial.curve.finish());
   }
 
   removeHere(): void {
-    this.drawn.removeOn(this.cell.imageId);
+    if (this.tool !== 'curve' || !this.spatial.curve.remove()) this.drawn.removeOn(this.cell.imageId);
   }
 
   removeMeasurement(id: string): void {
@@ -539,11 +592,14 @@ class GridViewer implements Viewer, CellHost, Commanded {
       cine: this.cine.setting,
       linked: this.linking.on,
       mpr: this.spatial.mpr.on,
+      curve: this.spatial.curveState(this.tool === 'curve'),
+      rendering: this.solid.state,
       point: this.spatial.place ? [...this.spatial.place.at] : null,
     };
   }
 
   changed(cell: Cell): void {
+    this.solid.check();
     if (cell === this.cell) this.tellState();
   }
 
@@ -597,6 +653,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.labelling.dispose();
     this.guide.dispose();
     this.drawn.dispose();
+    this.solid.close();
     this.grid.dispose();
     dropToolGroup(this.id);
     this.engine.destroy();

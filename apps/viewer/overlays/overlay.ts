@@ -73,7 +73,7 @@ export class ShownOverlay {
 
   /** What is drawn on a frame now. A picture computed from others has none: its pixels are nobody's. */
   on(frame: Frame): OverlayShape[] {
-    if (frame.plane) return [];
+    if (frame.plane || frame.curved) return [];
     return (this.shapes.get(keyOf(frame.sop_uid, frame.frame)) ?? []).filter((shape) => !this.look.hidden.includes(shape.layer));
   }
 

@@ -7,6 +7,7 @@ import { placeOf } from '../geometry';
 import { sourceOf } from '../loader';
 import { isEnough, KINDS, type Measured, type MeasurementKind, type Reading } from '../measure/kinds';
 import type { ImagePoint } from '../measure/length';
+import { curvedReading } from '../volume/curved/reading';
 import { recordOrigin } from './record';
 
 type Stats = Record<string, Record<string, unknown>>;
@@ -34,7 +35,8 @@ export function measure(tool: object, kind: MeasurementKind, keep = false): void
     const source = sourceOf(annotation.metadata?.referencedImageId);
     const points = annotation.data.handles?.points ?? [];
     if (source && isEnough(kind, points.length)) {
-      const reading = read(source, points.map((point) => placeOf(source.frame, point)), annotation.data.label ?? '');
+      const places = points.map((point) => placeOf(source.frame, point));
+      const reading = curvedReading(source.frame, kind, places, read(source, places, annotation.data.label ?? ''), source.language);
       for (const target of Object.keys(stats)) stats[target] = { ...stats[target], ...marks(reading.value), value: reading.value, unit: reading.unit, lines: reading.lines };
     }
     annotation.invalidated = false;

@@ -9,6 +9,14 @@ export class CrosshairTool extends BaseTool {
   }
 }
 
+export class CurveTool extends BaseTool {
+  static override toolName = 'PxCurve';
+
+  constructor(props: Types.PublicToolProps = {}, defaults: Types.ToolProps = { supportedInteractionTypes: ['Mouse', 'Touch'] }) {
+    super(props, defaults);
+  }
+}
+
 export class MagnifierTool extends BaseTool {
   static override toolName = 'PxMagnifier';
 

@@ -5,6 +5,7 @@ import { planeOf } from '../geometry';
 import type { ReadersGrey } from '../display';
 import type { LayoutName } from '../layout';
 import type { ImageSource } from '../source';
+import { Cpr, type CprSetting } from './curved/cpr';
 import { ATTITUDES, turnedAbout, type PlaneName } from './planes';
 import { Reformat } from './reformat';
 import { middleOf } from './volume';
@@ -73,6 +74,18 @@ export class Mpr {
       if (restore && was?.source) this.grid.put(cell, was.source, was.source.base === base ? { ...was, grey } : was);
       else cell.empty();
     });
+  }
+
+  /** The CPR of a curve where the received images were, or these again. */
+  showCurved(setting: CprSetting | null): void {
+    const cells = this.grid.cells();
+    const cell = cells.find(({ series }) => series instanceof Cpr) ?? cells.find(({ series }) => series !== null && !(series instanceof Reformat)) ?? cells[cells.length - 1];
+    const series = cell?.series;
+    if (!this.on || !cell || !series) return;
+    const like = { info: cell.info, grey: cell.grey.readers() };
+    if (series instanceof Cpr && setting) cell.replace(series.with(setting));
+    else if (setting) this.grid.put(cell, new Cpr(series.base, setting), like);
+    else if (series instanceof Cpr) this.grid.put(cell, series.base, like);
   }
 
   /** Whether a series is to come back after MPR. */

@@ -36,12 +36,32 @@ export function fits16(pixels: Pixels, blank: number): boolean {
 
 const plus = (a: Vector, b: Vector, times: number): Vector => [a[0] + b[0] * times, a[1] + b[1] * times, a[2] + b[2] * times];
 
+/** One row of a picture: samples `spacing` mm apart from `start` along `direction`; a slab goes to both sides along `across`. */
+export interface Row {
+  start: Vector;
+  direction: Vector;
+  across: Vector;
+}
+
 /**
  * Modality values of a picture, row by row; `blank` where the volume has none. Whole numbers where the source has such.
  *
  * `slab`: mm through the picture's plane, half before and half behind.
  */
 export function resample(volume: Volume, pixels: Pixels, picture: Picture, slab: { mode: SlabMode; thickness: number } | null = null): FramePixels {
+  const { row, column, spacing } = picture;
+  const across: Vector = [row[1] * column[2] - row[2] * column[1], row[2] * column[0] - row[0] * column[2], row[0] * column[1] - row[1] * column[0]];
+  return resampleRows(volume, pixels, picture, (y) => ({ start: plus(picture.origin, column, y * spacing), direction: row, across }), slab);
+}
+
+/** As `resample`, of rows that each lie in their own place; a row that is null has no values. */
+export function resampleRows(
+  volume: Volume,
+  pixels: Pixels,
+  picture: Pick<Picture, 'spacing' | 'columns' | 'rows'>,
+  rowAt: (y: number) => Row | null,
+  slab: { mode: SlabMode; thickness: number } | null = null,
+): FramePixels {
   const blank = blankOf(pixels);
   const whole = fits16(pixels, blank);
   const out = whole ? new Int16Array(picture.columns * picture.rows) : new Float32Array(picture.columns * picture.rows);
@@ -49,11 +69,6 @@ export function resample(volume: Volume, pixels: Pixels, picture: Picture, slab:
   // Whole pixels from the plane; half ones between them where a single bright pixel must not slip through.
   const apart = slab && slab.mode !== 'mean' ? fine / 2 : fine;
   const behind = slab ? Math.floor(slab.thickness / 2 / apart + 1e-6) : 0;
-  const across: Vector = [
-    picture.row[1] * picture.column[2] - picture.row[2] * picture.column[1],
-    picture.row[2] * picture.column[0] - picture.row[0] * picture.column[2],
-    picture.row[0] * picture.column[1] - picture.row[1] * picture.column[0],
-  ];
   const line = new Float32Array(picture.columns);
   const sum = new Float32Array(picture.columns);
   const count = new Uint16Array(picture.columns);
@@ -62,8 +77,9 @@ export function resample(volume: Volume, pixels: Pixels, picture: Picture, slab:
   for (let y = 0; y < picture.rows; y += 1) {
     sum.fill(mode === 'max' ? -Infinity : mode === 'min' ? Infinity : 0);
     count.fill(0);
-    for (let layer = -behind; layer <= behind; layer += 1) {
-      sampleLine(volume, pixels, plus(plus(picture.origin, picture.column, y * picture.spacing), across, layer * apart), picture, line);
+    const row = rowAt(y);
+    for (let layer = -behind; row && layer <= behind; layer += 1) {
+      sampleLine(volume, pixels, plus(row.start, row.across, layer * apart), row.direction, picture.spacing, line);
       for (let x = 0; x < line.length; x += 1) {
         const value = line[x] as number;
         if (Number.isNaN(value)) continue;
@@ -90,13 +106,13 @@ export function resample(volume: Volume, pixels: Pixels, picture: Picture, slab:
   return { values: out, min, max, padding: blank };
 }
 
-/** One row of samples from `start` along the picture's row; NaN where the volume has no data. */
-function sampleLine(volume: Volume, pixels: Pixels, start: Vector, picture: Picture, line: Float32Array): void {
+/** Samples `step` mm apart from `start` along `direction`; NaN where the volume has no data. */
+export function sampleLine(volume: Volume, pixels: Pixels, start: Vector, direction: Vector, step: number, line: Float32Array): void {
   const { cuts, columns, rows, spacing, gap } = volume;
   const last = cuts.length - 1;
   // Place of the start, and of one step, in pixels of the row and column axes and in mm of depth.
   let [a, b, depth] = [dot(start, volume.row) / spacing[0], dot(start, volume.column) / spacing[1], dot(start, volume.normal)];
-  const go = (axis: Vector, unit: number): number => (dot(picture.row, axis) * picture.spacing) / unit;
+  const go = (axis: Vector, unit: number): number => (dot(direction, axis) * step) / unit;
   const [da, db, dd] = [go(volume.row, spacing[0]), go(volume.column, spacing[1]), go(volume.normal, 1)];
   const first = cuts[0] as { depth: number };
   const end = cuts[last] as { depth: number };

@@ -1,0 +1,179 @@
+/** Pictures computed from a volume as a source of images: made when they are asked for, from the series' own pixels. */
+import type { Frame, SeriesHeader } from '../frame';
+import type { FramePixels } from '../pixels';
+import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from '../source';
+import type { Pixels, SlabMode } from './resample';
+import { FEWEST, volumeOf, type Refusal, type Volume } from './volume';
+
+export interface Slab {
+  mode: SlabMode;
+  /** mm. */
+  thickness: number;
+}
+
+/** Nothing can be computed from this series, and why. */
+export class NotAVolume extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal);
+  }
+}
+
+/** Pictures that are kept: scrolling back and forth computes nothing twice. */
+const KEPT = 48;
+
+let made = 0;
+
+export abstract class Computed implements ImageSource {
+  readonly key: SeriesKey;
+  readonly variant = `~${(made += 1)}`;
+  header: SeriesHeader | null = null;
+  volume: Volume | null = null;
+  private refusal: NotAVolume | null = null;
+  private pictures = new Map<number, FramePixels>();
+  private inputs: Pixels | null = null;
+
+  /** A subclass calls `prepare` once its own fields are set. */
+  constructor(readonly base: ImageSource) {
+    this.key = base.key;
+  }
+
+  get phase(): SourcePhase {
+    return this.refusal ? 'failed' : this.base.phase;
+  }
+
+  get problem(): unknown {
+    return this.refusal ?? this.base.problem;
+  }
+
+  get loaded(): number {
+    return this.base.loaded;
+  }
+
+  get total(): number {
+    return this.base.total;
+  }
+
+  listen(listener: (event: SourceEvent) => void): () => void {
+    return this.base.listen((event) => {
+      if (event.type === 'header') {
+        this.prepare();
+        listener(this.refusal ? { type: 'phase' } : event);
+      } else if (event.type === 'phase') listener(event);
+      else listener({ type: 'frame', index: -1 }); // progress; the indexes here are other ones
+    });
+  }
+
+  frame(index: number): Frame {
+    const frame = this.header?.frames[index];
+    if (!frame) throw new Error(`no picture ${index}`);
+    return frame;
+  }
+
+  pixels(index: number): FramePixels | null {
+    const { volume } = this;
+    if (!this.header || !volume || this.base.phase !== 'complete') return null;
+    const kept = this.pictures.get(index);
+    if (kept) {
+      this.pictures.delete(index);
+      this.pictures.set(index, kept);
+      return kept;
+    }
+    this.inputs ??= inputsOf(this.base, volume);
+    if (this.inputs.length < FEWEST) {
+      this.refusal = new NotAVolume('fewImages');
+      return null;
+    }
+    const picture = this.compute(volume, this.inputs, index);
+    this.pictures.set(index, picture);
+    for (const oldest of this.pictures.keys()) {
+      if (this.pictures.size <= KEPT) break;
+      this.pictures.delete(oldest);
+    }
+    return picture;
+  }
+
+  broken(): boolean {
+    return false;
+  }
+
+  arrival(index: number): Promise<FramePixels> {
+    return new Promise((resolve, reject) => {
+      const settle = (): boolean => {
+        const pixels = this.pixels(index);
+        if (pixels) resolve(pixels);
+        else if (this.phase === 'failed') reject(this.problem instanceof Error ? this.problem : new Error('the series did not arrive'));
+        else return false;
+        return true;
+      };
+      if (settle()) return;
+      const stop = this.base.listen(() => {
+        if (settle()) stop();
+      });
+    });
+  }
+
+  hold(ready: Promise<void>): void {
+    this.base.hold(ready);
+  }
+
+  protected abstract compute(volume: Volume, inputs: Pixels, index: number): FramePixels;
+
+  /** The pictures there are, `like` a received image in the middle, and which one is shown first. */
+  protected abstract lay(volume: Volume, like: Frame): { frames: Frame[]; first: number };
+
+  protected prepare(): void {
+    const { header } = this.base;
+    this.pictures.clear();
+    this.inputs = this.header = this.volume = this.refusal = null;
+    if (!header) return;
+    const volume = volumeOf(header.frames);
+    if (typeof volume === 'string') {
+      this.refusal = new NotAVolume(volume);
+      return;
+    }
+    this.volume = volume;
+    const { frames, first } = this.lay(volume, header.frames[volume.cuts[volume.cuts.length >> 1]?.index ?? 0] as Frame);
+    this.header = { frames, order: [first], warnings: header.warnings };
+  }
+}
+
+/** The pixels of a volume's cuts. Images that cannot be decoded are no cuts: their neighbours go on, or a gap stays. */
+export function inputsOf(base: ImageSource, volume: Volume): Pixels {
+  volume.cuts = volume.cuts.filter((cut) => base.pixels(cut.index) !== null);
+  return volume.cuts.map((cut) => base.pixels(cut.index) as FramePixels);
+}
+
+/** A frame as the rest of the viewer knows it, of square pixels `spacing` mm wide; what only a received image has is empty. */
+export function likeFrame(like: Frame, index: number, { rows, columns, spacing }: { rows: number; columns: number; spacing: number }): Frame {
+  return {
+    index,
+    sop_uid: '',
+    frame: index,
+    number: null,
+    rows,
+    columns,
+    bits: 16,
+    signed: true,
+    samples: 1,
+    photometric: like.photometric,
+    ...(like.inverse === undefined ? {} : { inverse: like.inverse }),
+    slope: 1,
+    intercept: 0,
+    rescale_type: like.rescale_type,
+    windows: like.windows,
+    ...(like.luts ? { luts: like.luts } : {}),
+    spacing: [spacing, spacing],
+    spacing_kind: 'pixel',
+    position: null,
+    orientation: null,
+    frame_of_reference: null,
+    slice_location: null,
+    thickness: null,
+    patient_position: like.patient_position,
+    laterality: null,
+    padding: null,
+    frame_time: null,
+    smallest: null,
+    largest: null,
+  };
+}
