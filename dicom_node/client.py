@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 Row = dict[str, Any]
+COOKIE = "hub-ticket"
 
 
 class NodeError(RuntimeError):
@@ -22,6 +23,10 @@ class NodeError(RuntimeError):
     def __init__(self, status: int, code: str, detail: str, words: Mapping[str, Any]) -> None:
         super().__init__(f"{status} {code}: {detail}")
         self.status, self.code, self.detail, self.words = status, code, detail, words
+
+
+class TooLargeError(RuntimeError):
+    """An object has more bytes than the caller wants to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,14 @@ def read_published(folder: Path) -> Published:
 
 
 class NodeClient:
-    """One kept connection pool; `ticket` is asked for before each request."""
+    """One kept connection pool; `ticket` is asked for before each request.
 
-    def __init__(self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0) -> None:
+    `browser`: it is a browser's ticket, which a service hands on to read what its caller may read; it travels as the cookie it is.
+    """
+
+    def __init__(self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0, browser: bool = False) -> None:
         self._http = httpx.Client(timeout=httpx.Timeout(timeout, read=timeout + 60))
-        self._base, self._ticket = base_url.rstrip("/"), ticket
+        self._base, self._ticket, self._browser = base_url.rstrip("/"), ticket, browser
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +101,8 @@ class NodeClient:
         self._http.close()
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._ticket()}"}
+        ticket = self._ticket()
+        return {"Cookie": f"{COOKIE}={ticket}"} if self._browser else {"Authorization": f"Bearer {ticket}"}
 
     @staticmethod
     def _check(response: httpx.Response) -> httpx.Response:
@@ -140,6 +149,30 @@ class NodeClient:
         """Headers of all instances of a study in DICOM JSON."""
         rows: list[Row] = self._get(f"/dicom-web/studies/{study}/metadata")
         return rows
+
+    def series_metadata(self, study: str, series: str) -> list[Row]:
+        """Headers of all instances of a series in DICOM JSON."""
+        rows: list[Row] = self._get(f"/dicom-web/studies/{study}/series/{series}/metadata")
+        return rows
+
+    def instance_metadata(self, study: str, series: str, instance: str) -> Row:
+        """Header of one instance in DICOM JSON."""
+        rows: list[Row] = self._get(f"/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata")
+        return rows[0]
+
+    def instance(self, study: str, series: str, instance: str, *, most: int) -> bytes:
+        """One object as it is stored (DICOM part 10); TooLargeError when it has more than `most` bytes."""
+        url = f"{self._base}/dicom-web/studies/{study}/series/{series}/instances/{instance}"
+        headers = self._headers() | {"Accept": "application/dicom; transfer-syntax=*"}
+        with self._http.stream("GET", url, headers=headers) as response:
+            self._check(response)
+            parts, size = [], 0
+            for part in response.iter_raw():
+                size += len(part)
+                if size > most:
+                    raise TooLargeError(f"more than {most} bytes")
+                parts.append(part)
+        return b"".join(parts)
 
     def series_header(self, study: str, series: str) -> Row:
         """Frames in order, order of the stream, warnings."""

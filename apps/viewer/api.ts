@@ -10,6 +10,7 @@ import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
 import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
+import type { OverlayData, OverlayLook } from './overlays/overlay';
 import type { OwnPreset } from './presets';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
@@ -20,6 +21,7 @@ export type { CineSetting } from './cine';
 export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
 export type { OwnKeys } from './keys';
+export type { OverlayData, OverlayLayer, OverlayLook, OverlayShape } from './overlays/overlay';
 export type { OwnPreset } from './presets';
 export type { PlaneName } from './volume/planes';
 export type { Slab } from './volume/reformat';
@@ -145,6 +147,10 @@ export interface Viewer {
   trueSize(measure?: boolean): void;
   /** Plays the active cell's series; null stops. */
   play(setting: CineSetting | null): void;
+  /** What others drew, on the images it names; null: none. */
+  setOverlay(overlay: OverlayData | null): void;
+  /** Which of its layers are shown, and how densely. */
+  setOverlayLook(look: OverlayLook): void;
   /** Whether scrolling, zoom, pan and window of the active view move the others too. */
   setLinked(on: boolean): void;
   /** Draws the active cell's series filtered; null as received. Values and measurements stay those received. */

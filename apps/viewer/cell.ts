@@ -11,6 +11,7 @@ import type { Vector } from './orientation';
 import type { Line } from './lines';
 import type { Lens } from './magnifier';
 import { Overlay } from './overlay';
+import { OverlayLayerCanvas } from './overlays/layer';
 import type { FramePixels } from './pixels';
 import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
@@ -27,6 +28,7 @@ export class Cell implements ToolCell {
   readonly root = document.createElement('div');
   readonly stage = document.createElement('div');
   private readonly overlay: Overlay;
+  private readonly foreign: OverlayLayerCanvas;
   private camera: Camera | null = null;
   private viewport: Types.IStackViewport | null = null;
   info: CaseInfo = {};
@@ -34,6 +36,8 @@ export class Cell implements ToolCell {
   private readonly pointer: Pointer;
   private readonly stack: Stack;
   private writing = 0;
+  /** How it looked at its image when it gave up its canvas. */
+  private seen: Types.ViewPresentation | null = null;
   /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
   private expecting = false;
 
@@ -45,6 +49,7 @@ export class Cell implements ToolCell {
     this.root.setAttribute('role', 'group');
     this.stage.className = 'px-stage px-hidden';
     this.root.append(this.stage);
+    this.foreign = new OverlayLayerCanvas(this.root);
     this.overlay = new Overlay(this.root, host.corners);
     setCell(this.stage, this);
     this.stack = new Stack({
@@ -64,6 +69,7 @@ export class Cell implements ToolCell {
       retry: () => host.retry(this),
     });
     this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
+    this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
     this.pointer = new Pointer(this, host);
     this.empty();
   }
@@ -101,19 +107,27 @@ export class Cell implements ToolCell {
     this.viewport = this.host.engine.getViewport(this.viewportId) as Types.IStackViewport;
     this.camera = new Camera(this.viewport);
     this.host.group.addViewport(this.viewportId, this.host.engine.id);
-    this.stack.enabled();
+    if (this.seen) this.stack.resume(this.viewport, this.seen);
+    else this.stack.enabled();
+    this.seen = null;
+  }
+
+  /** Gives up its canvas, and remembers how it looked at its image. */
+  disable(): void {
+    if (!this.viewport) return;
+    if (this.index >= 0) this.seen = this.viewport.getViewPresentation();
+    this.host.group.removeViewports(this.host.engine.id, this.viewportId);
+    this.host.engine.disableElement(this.viewportId);
+    this.viewport = null;
+    this.camera = null;
   }
 
   dispose(): void {
     this.stack.dispose();
     cancelAnimationFrame(this.writing);
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
-    if (this.viewport) {
-      this.host.group.removeViewports(this.host.engine.id, this.viewportId);
-      this.host.engine.disableElement(this.viewportId);
-      this.viewport = null;
-      this.camera = null;
-    }
+    this.stage.removeEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
+    this.disable();
     this.root.remove();
   }
 
@@ -143,6 +157,7 @@ export class Cell implements ToolCell {
     this.stack.leave();
     this.display.clear();
     this.pointer.clear();
+    this.foreign.clear();
     this.overlay.clear();
   }
 
@@ -165,6 +180,7 @@ export class Cell implements ToolCell {
   }
 
   private entered(): void {
+    this.foreign.clear();
     const frame = this.currentFrame();
     if (frame) this.display.enter(frame, this.stack.currentPixels());
     // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
@@ -398,6 +414,13 @@ export class Cell implements ToolCell {
     all.delete('no_spacing');
     return ['calibrated', ...all];
   }
+
+  /** What others drew on the image, when it has just been drawn itself, or the overlay changed. */
+  readonly drawForeign = (): void => {
+    const frame = this.stage.classList.contains('px-hidden') ? null : this.currentFrame();
+    const { viewport } = this;
+    if (viewport) this.foreign.draw(this.host.foreign, frame, (point) => viewport.worldToCanvas(toWorld(frame as Frame, point)));
+  };
 
   private writeCorners(): void {
     const frame = this.currentFrame();

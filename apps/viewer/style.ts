@@ -10,6 +10,7 @@ const CSS = `
 .px-stage { position: absolute; inset: 0; }
 .px-stage.px-hidden { visibility: hidden; }
 .px-stage canvas { outline: none; }
+.px-drawing { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
 .px-overlay { position: absolute; inset: 0; pointer-events: none; font-variant-numeric: tabular-nums; text-shadow: 0 0 2px #000, 0 0 2px #000, 0 1px 3px #000, 0 0 5px #000; }
 .px-corner { position: absolute; display: flex; flex-direction: column; max-width: calc(50% - 34px); }
 .px-line { overflow: hidden; text-overflow: ellipsis; white-space: pre; }

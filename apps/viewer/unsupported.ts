@@ -48,6 +48,8 @@ export class UnsupportedViewer implements Viewer {
   play(): void {}
   setLinked(): void {}
   setFilter(): void {}
+  setOverlay(): void {}
+  setOverlayLook(): void {}
   setSlab(): void {}
   setPoint(): void {}
   scrollTo(): void {}

@@ -21,8 +21,10 @@ import { Labelling } from './labelling';
 import { isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
 import { Linking } from './linking';
+import { LostGraphics } from './lost';
 import { removeSources, sourceCount, sourcePrefix } from './loader';
 import type { Measurement } from './measurements';
+import { ShownOverlay, type OverlayData, type OverlayLook } from './overlays/overlay';
 import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
 import { nextGamma } from './curve';
 import type { Series } from './store';
@@ -44,7 +46,7 @@ store.inUse = (series) => [...viewers].some((viewer) => viewer.shows(series));
 
 class GridViewer implements Viewer, CellHost, Commanded {
   readonly id = `v${(counter += 1).toString(36)}`;
-  readonly engine: RenderingEngine;
+  engine: RenderingEngine;
   readonly group: ToolGroup;
   readonly corners: ViewerOptions['corners'];
   language: Language;
@@ -76,9 +78,11 @@ class GridViewer implements Viewer, CellHost, Commanded {
   );
   /** By series: what is drawn of it in every cell. */
   private readonly filters = new Map<string, FilterSetting>();
+  foreign: ShownOverlay | null = null;
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
+  private readonly lost: LostGraphics;
 
   constructor(parent: HTMLElement, options: ViewerOptions) {
     this.language = options.lang ?? 'zh';
@@ -118,6 +122,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     );
     parent.append(this.root);
     this.engine = makeEngine(this.id);
+    this.lost = new LostGraphics(this.root, { engine: () => this.engine.id, language: () => this.language, restored: () => this.renew() });
     this.group = makeToolGroup(this.id);
     activate(this.group, this.tool);
     this.drawn = new Drawn({
@@ -166,6 +171,15 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   resize(): void {
     if (!this.disposed) this.grid.resize();
+  }
+
+  /** Everything that lives in the graphics device, anew. */
+  private renew(): void {
+    this.stopDrawing();
+    for (const cell of this.cells) cell.disable();
+    this.engine.destroy();
+    this.engine = makeEngine(this.id);
+    this.grid.resize();
   }
 
   setLayout(layout: LayoutName): void {
@@ -345,6 +359,17 @@ class GridViewer implements Viewer, CellHost, Commanded {
     else this.filters.delete(source.key.series);
     for (const cell of this.cells) if (cell.series?.base === source.base) cell.reload();
     this.tellState();
+  }
+
+  setOverlay(overlay: OverlayData | null): void {
+    this.foreign = overlay ? new ShownOverlay(overlay) : null;
+    for (const cell of this.cells) cell.drawForeign();
+  }
+
+  setOverlayLook({ hidden, opacity }: OverlayLook): void {
+    if (!this.foreign) return;
+    this.foreign.look = { hidden: [...hidden], opacity: Math.min(1, Math.max(0, opacity)) };
+    for (const cell of this.cells) cell.drawForeign();
   }
 
   filterOf(source: ImageSource): FilterSetting | null {
@@ -566,6 +591,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     cancelAnimationFrame(this.stateFrame);
     this.sizes.disconnect();
     this.endDrops();
+    this.lost.dispose();
     this.stopDrawing();
     this.cine.stop();
     this.labelling.dispose();

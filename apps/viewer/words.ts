@@ -29,6 +29,8 @@ const WORDS = {
   noWebgl: ['此浏览器无法显示影像（WebGL 不可用）', 'This browser cannot show images (WebGL is not available)'],
   noWebglHow: ['请启用硬件加速或更换浏览器', 'Turn on hardware acceleration or use another browser'],
   contextLost: ['显卡中断，正在恢复', 'The graphics device was lost, restoring'],
+  contextGone: ['显卡没有恢复，影像无法显示', 'The graphics device did not come back: images cannot be drawn'],
+  contextGoneHow: ['请刷新页面；测量和报告已保存', 'Reload the page; measurements and report are saved'],
   tooLarge: ['图像超出此计算机显卡的最大尺寸', 'The image is larger than this computer’s graphics can show'],
   tooLargeHow: ['请更换工作站，或下载原文件', 'Use another workstation, or download the original'],
   male: ['男', 'M'],
