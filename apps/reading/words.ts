@@ -174,7 +174,7 @@ const WORDS = {
   tool_measuring: ['测量', 'Measure'],
   tool_children: ['儿童', 'Children'],
   tool_size: ['尺寸', 'Size'],
-  tool_calibration: ['按已知长度校准', 'Calibrate by known length'],
+  tool_calibration: ['校准（已知长度）', 'Calibrate (known length)'],
   tool_true_size: ['1:1 真实大小', '1:1 true size'],
   tool_screen: ['重新测量屏幕…', 'Measure the screen again…'],
   tool_acetabular_index: ['髋臼指数', 'Acetabular index'],

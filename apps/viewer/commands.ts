@@ -66,7 +66,7 @@ export const COMMANDS: readonly Command[] = [
   tool('ratio', 'measure', 'q', '长度比', 'Ratio of lengths'),
   tool('cardiothoracic', 'measure', 't', '心胸比', 'Cardiothoracic ratio'),
   tool('lasso', 'measure', 'Shift+o', '磁性套索', 'Magnetic lasso'),
-  tool('calibration', 'measure', 'Shift+l', '按已知长度校准', 'Calibrate by a known length'),
+  tool('calibration', 'measure', 'Shift+l', '校准（已知长度）', 'Calibrate (known length)'),
   tool('acetabular_index', 'measure', 'Shift+h', '髋臼指数', 'Acetabular index'),
   tool('graf', 'measure', 'Shift+g', 'Graf α/β 角', 'Graf α and β'),
   tool('leg_length', 'measure', 'Shift+d', '下肢长度', 'Leg length'),

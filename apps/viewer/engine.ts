@@ -95,11 +95,11 @@ export function cancelDrawing(group: ToolGroup, elements: HTMLElement[]): string
   return left;
 }
 
-/** Ends a drawing by clicks with the points it has. */
-export function finishDrawing(group: ToolGroup, elements: HTMLDivElement[]): void {
+/** Ends a drawing by clicks with the points it has; `here`: by a double click. */
+export function finishDrawing(group: ToolGroup, elements: HTMLDivElement[], here = false): void {
   for (const { toolName } of Object.values(CLASSES)) {
     const tool = group.getToolInstance(toolName) as (Partial<PathTool> & { isDrawing?: boolean }) | undefined;
-    if (tool?.isDrawing) for (const element of elements) tool.finish?.(element);
+    if (tool?.isDrawing) for (const element of elements) tool.finish?.(element, here);
   }
 }
 

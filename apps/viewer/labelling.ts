@@ -19,6 +19,8 @@ export interface LabelHost {
   language(): Language;
   /** Whether the hand is on a drawing. */
   busy(): boolean;
+  /** Ends the drawing under way in this element. */
+  finish(stage: HTMLDivElement): void;
   label(id: string, text: string): void;
   remove(id: string): void;
 }
@@ -50,7 +52,9 @@ export class Labelling {
 
   private readonly doubleClicked = (event: MouseEvent): void => {
     const stage = (event.target as Element).closest<HTMLDivElement>('.px-stage');
-    if (!stage || this.host.busy()) return;
+    if (!stage) return;
+    // Cornerstone makes no click of a double click: it ends what is being drawn.
+    if (this.host.busy()) return this.host.finish(stage);
     const imageId = viewportOf(stage)?.getCurrentImageId();
     const chosen = annotationsOf(this.host.id).find((one) => one.highlighted && one.metadata?.referencedImageId === imageId);
     const kind = chosen && kindOf(chosen);

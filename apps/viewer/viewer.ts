@@ -154,6 +154,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       id: this.id,
       language: () => this.language,
       busy: () => isDrawing(this.group),
+      finish: (stage) => finishDrawing(this.group, [stage], true),
       label: (id, text) => this.drawn.label(id, text),
       remove: (id) => this.drawn.remove(id),
     });

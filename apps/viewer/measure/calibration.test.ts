@@ -29,6 +29,7 @@ it('knows where the header knows better, and which images are alike', () => {
   const line = [[0, 0], [10, 0]] as const;
   expect(isTrusted(frame(), line)).toBe(false);
   expect(isTrusted(frame({ spacing: [0.1, 0.1], spacing_kind: 'imager' }), line)).toBe(false);
+  expect(isTrusted(frame({ calibrated: [1, 1] }), line)).toBe(false);
   expect(isTrusted(frame({ spacing: [0.5, 0.5], spacing_kind: 'pixel', calibrated: [1, 1] }), line)).toBe(true);
   const us = frame({ spacing_kind: 'region', regions: [{ x0: 0, y0: 0, x1: 50, y1: 50, spacing: [0.1, 0.1] }] });
   expect([isTrusted(us, line), isTrusted(us, [[0, 0], [90, 0]])]).toEqual([true, false]);

@@ -10,7 +10,7 @@ function disc(samples = 1): { values: Int16Array; columns: number; rows: number;
   for (let at = 0; at < SIZE * SIZE; at += 1) {
     seed = (seed * 16807) % 2147483647;
     const [x, y] = [at % SIZE, Math.floor(at / SIZE)];
-    const value = (Math.hypot(x - 256, y - 256) <= 100 ? 200 : 100) + (seed % 21) - 10 + (x < 12 && y < 12 ? 20000 : 0);
+    const value = (Math.hypot(x - 256, y - 256) <= 100 ? 200 : 100) + (seed % 21) - 10 + (x >= 400 && x < 412 && y >= 60 && y < 72 ? 20000 : 0);
     for (let part = 0; part < samples; part += 1) values[at * samples + part] = value;
   }
   return { values, columns: SIZE, rows: SIZE, samples };

@@ -2,6 +2,7 @@
  * Magnetic lasso (V-16): between clicks the line follows edges of the image. It closes with a click near its first point; a second click
  * at the last place (a double click) and Enter close it along the edges too.
  */
+import type { Types as CoreTypes } from '@cornerstonejs/core';
 import { annotation as annotations, type LengthTool } from '@cornerstonejs/tools';
 import { toIndex, toWorld } from '../geometry';
 import { sourceOf } from '../loader';
@@ -81,9 +82,15 @@ export function lasso(tool: LengthTool, { complete, apart, tell }: PathParts): v
     const enough = drawing.clicks.length >= LEAST;
     if (enough && (apart(element, points, 0, last) <= NEAR || apart(element, points, drawing.fixed - 1, last) <= NEAR)) return close(element, editData, drawing);
     if (apart(element, points, drawing.fixed - 1, last) <= NEAR) return;
-    const place = toIndex(drawing.source.frame, points[last] as (typeof points)[number]);
-    const wire = wireFrom(drawing.source, place);
-    if (!wire) return;
+    click(element, points[last] as (typeof points)[number]);
+  };
+
+  /** The line stays as it leads to this place, and goes on from there. */
+  const click = (element: HTMLDivElement, at: CoreTypes.Point3): void => {
+    const points = inner.editData?.annotation.data.handles.points;
+    const place = drawing && toIndex(drawing.source.frame, at);
+    const wire = drawing && place && wireFrom(drawing.source, place);
+    if (!points || !wire || !drawing || !place) return;
     drawing = { ...drawing, wire, clicks: [...drawing.clicks, place], fixed: points.length };
     tell(element, drawing.clicks.length);
   };
@@ -97,7 +104,9 @@ export function lasso(tool: LengthTool, { complete, apart, tell }: PathParts): v
     return id;
   };
 
-  (tool as unknown as PathTool).finish = (element) => {
+  (tool as unknown as PathTool).finish = (element, here) => {
+    const last = inner.editData?.annotation.data.handles.points.at(-1);
+    if (here && last) click(element, last);
     if (inner.editData?.newAnnotation && drawing && drawing.clicks.length >= LEAST) close(element, inner.editData, drawing);
   };
 }

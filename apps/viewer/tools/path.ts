@@ -31,8 +31,8 @@ export const DRAWING = 'px-drawing';
 export type DrawingEvent = CustomEvent<{ kind: MeasurementKind; next: number }>;
 
 export interface PathTool {
-  /** Ends a drawing under way with the points it has. */
-  finish(element: HTMLDivElement): void;
+  /** Ends a drawing under way with the points it has; `here`: by a double click, whose place is meant too. */
+  finish(element: HTMLDivElement, here?: boolean): void;
 }
 
 type Viewport = CoreTypes.IEnabledElement['viewport'];
