@@ -143,6 +143,8 @@ export interface Viewer {
   /** Mirrors left and right, or top and bottom, of the screen. */
   flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
+  /** 1 mm of the patient as 1 mm on the glass (V-17). Asks how large the screen's pixels are when that is not known, or with `measure`. */
+  trueSize(measure?: boolean): void;
   /** Plays the active cell's series; null stops. */
   play(setting: CineSetting | null): void;
   /** What others drew, on the images it names; null: none. */

@@ -19,6 +19,7 @@ import type { ImageSource } from './source';
 import { Stack } from './stack';
 import { setCell, type ToolCell } from './tools/cells';
 import type { Choice } from './presets';
+import { knownScreen } from './screen';
 import type { ImageActor } from './transfer';
 import type { Window } from './window';
 import { say, warningText } from './words';
@@ -35,6 +36,8 @@ export class Cell implements ToolCell {
   private readonly pointer: Pointer;
   private readonly stack: Stack;
   private writing = 0;
+  /** How it looked at its image when it gave up its canvas. */
+  private seen: Types.ViewPresentation | null = null;
   /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
   private expecting = false;
 
@@ -104,7 +107,20 @@ export class Cell implements ToolCell {
     this.viewport = this.host.engine.getViewport(this.viewportId) as Types.IStackViewport;
     this.camera = new Camera(this.viewport);
     this.host.group.addViewport(this.viewportId, this.host.engine.id);
-    this.stack.enabled();
+    if (this.seen) this.stack.resume(this.viewport, this.seen);
+    else this.stack.enabled();
+    this.seen = null;
+  }
+
+  /** Gives up its canvas, and remembers how it looked at its image. */
+  disable(): void {
+    if (!this.viewport) return;
+    if (this.index >= 0) this.seen = this.viewport.getViewPresentation();
+    this.host.group.removeViewports(this.host.engine.id, this.viewportId);
+    this.host.engine.disableElement(this.viewportId);
+    this.viewport = null;
+    this.camera = null;
+    this.foreign.clear();
   }
 
   dispose(): void {
@@ -112,12 +128,7 @@ export class Cell implements ToolCell {
     cancelAnimationFrame(this.writing);
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
     this.stage.removeEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
-    if (this.viewport) {
-      this.host.group.removeViewports(this.host.engine.id, this.viewportId);
-      this.host.engine.disableElement(this.viewportId);
-      this.viewport = null;
-      this.camera = null;
-    }
+    this.disable();
     this.root.remove();
   }
 
@@ -274,6 +285,23 @@ export class Cell implements ToolCell {
     this.redraw();
   }
 
+  /** Whether this zoom shows the true size, on a screen that was measured. */
+  private trueSize(frame: Frame): 'patient' | 'detector' | null {
+    const screen = knownScreen();
+    const times = screen && this.camera ? this.camera.magnification(frame, screen.mmPerPixel) : null;
+    if (times === null || Math.abs(times - 1) > 0.005) return null;
+    return frame.spacing_kind === 'imager' && !frame.calibrated ? 'detector' : 'patient';
+  }
+
+  /** Zooms so that 1 mm of the patient is 1 mm on the glass; false where the image has no mm. */
+  showTrueSize(mmPerPixel: number): boolean {
+    const frame = this.currentFrame();
+    const times = frame && this.camera?.magnification(frame, mmPerPixel);
+    if (!times) return false;
+    this.zoomBy(1 / times);
+    return true;
+  }
+
   zoomBy(factor: number): void {
     this.camera?.zoomBy(factor);
     this.refresh();
@@ -370,6 +398,7 @@ export class Cell implements ToolCell {
     this.overlay.setProgress(series.loaded, series.total, language);
     if (series.phase === 'failed' && this.index >= 0) this.overlay.setWaiting(say('cut', language));
     this.writeCorners();
+    if (this.stage.classList.contains('px-hidden')) this.foreign.clear();
     const frame = this.currentFrame();
     if (frame && this.camera) {
       const { lines, mark } = host.linesOn(this);
@@ -382,7 +411,10 @@ export class Cell implements ToolCell {
 
   /** Codes of the stream and of the summary, each once. */
   warnings(): string[] {
-    return [...new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])])];
+    const all = new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])]);
+    if (!this.currentFrame()?.calibrated) return [...all];
+    all.delete('no_spacing');
+    return ['calibrated', ...all];
   }
 
   /** What others drew on the image, when it has just been drawn itself, or the overlay changed. */
@@ -407,6 +439,7 @@ export class Cell implements ToolCell {
         gamma,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
+        trueSize: this.trueSize(frame),
         hover: this.pointer.hover,
         place: this.pointer.place,
         filter: this.series ? this.host.filterOf(this.series) : null,

@@ -5,6 +5,7 @@ import type { CornerLayout } from './corners';
 import type { ReadersGrey } from './display';
 import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
+import type { Frame } from './frame';
 import type { Line, Mark } from './lines';
 import type { ShownOverlay } from './overlays/overlay';
 import type { Choice } from './presets';
@@ -33,6 +34,8 @@ export interface CellHost {
   /** The view was zoomed, moved or turned; its window was changed by the reader. */
   viewed(cell: Cell): void;
   windowed(cell: Cell): void;
+  /** A frame of a source, with what is calibrated for it. */
+  calibrated(source: ImageSource, frame: Frame): Frame;
   filterOf(source: ImageSource): FilterSetting | null;
   /** What others drew on the images, while it is shown. */
   readonly foreign: ShownOverlay | null;

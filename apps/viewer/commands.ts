@@ -24,6 +24,7 @@ export interface Commanded {
   /** The measurement under the pointer, else the newest of the image. */
   removeHere(): void;
   zoomBy(factor: number): void;
+  trueSize(): void;
   undo(): void;
   redo(): void;
   /** Drops a drawing under way; false when there is none. */
@@ -48,7 +49,7 @@ export interface Command {
 const tool = (name: ToolName, group: 'tool' | 'measure' | 'view', key: string, zh: string, en: string): Command => ({ id: `tool-${name}`, group, zh, en, keys: [key], run: (viewer) => viewer.setTool(name) });
 
 export const COMMANDS: readonly Command[] = [
-  tool('window', 'tool', 'w', '调窗', 'Window'),
+  tool('window', 'tool', 'w', '窗宽窗位', 'Window'),
   tool('scroll', 'tool', 's', '翻页', 'Scroll'),
   tool('zoom', 'tool', 'z', '缩放', 'Zoom'),
   tool('pan', 'tool', 'p', '移动', 'Pan'),
@@ -61,19 +62,30 @@ export const COMMANDS: readonly Command[] = [
   tool('ellipse', 'measure', 'e', '椭圆', 'Ellipse'),
   tool('rectangle', 'measure', 'b', '矩形', 'Rectangle'),
   tool('polygon', 'measure', 'o', '多边形', 'Polygon'),
-  tool('ratio', 'measure', 'q', '两线比值', 'Ratio of two lengths'),
+  tool('ratio', 'measure', 'q', '长度比', 'Ratio of lengths'),
   tool('cardiothoracic', 'measure', 't', '心胸比', 'Cardiothoracic ratio'),
+  tool('lasso', 'measure', 'Shift+o', '磁性套索', 'Magnetic lasso'),
+  tool('calibration', 'measure', 'Shift+l', '按已知长度校准', 'Calibrate by a known length'),
+  tool('acetabular_index', 'measure', 'Shift+h', '髋臼指数', 'Acetabular index'),
+  tool('graf', 'measure', 'Shift+g', 'Graf α/β 角', 'Graf α and β'),
+  tool('leg_length', 'measure', 'Shift+d', '下肢长度', 'Leg length'),
+  tool('rectangle_annotation', 'measure', 'Shift+b', '矩形标注', 'Rectangle annotation'),
+  tool('circle_annotation', 'measure', 'Shift+c', '圆形标注', 'Circle annotation'),
+  tool('arrow', 'measure', 'Shift+a', '箭头', 'Arrow'),
+  tool('freehand', 'measure', 'Shift+p', '自由画笔', 'Free pen'),
+  tool('text', 'measure', 'Shift+t', '文字', 'Text'),
   { id: 'invert', group: 'image', zh: '反相', en: 'Invert', keys: ['i'], run: (viewer) => viewer.invert() },
-  { id: 'gamma-brighter', group: 'image', zh: 'Gamma 变亮', en: 'Gamma: brighter', keys: ['.'], run: (viewer) => viewer.stepGamma(1) },
-  { id: 'gamma-darker', group: 'image', zh: 'Gamma 变暗', en: 'Gamma: darker', keys: [','], run: (viewer) => viewer.stepGamma(-1) },
+  { id: 'gamma-brighter', group: 'image', zh: '伽马：更亮', en: 'Gamma: brighter', keys: ['.'], run: (viewer) => viewer.stepGamma(1) },
+  { id: 'gamma-darker', group: 'image', zh: '伽马：更暗', en: 'Gamma: darker', keys: [','], run: (viewer) => viewer.stepGamma(-1) },
   ...Array.from({ length: 9 }, (_, position): Command => ({ id: `preset-${position + 1}`, group: 'image', zh: `第 ${position + 1} 个预设窗`, en: `Window preset ${position + 1}`, keys: [String(position + 1)], run: (viewer) => viewer.presetAt(position) })),
-  { id: 'rotate-right', group: 'image', zh: '顺时针旋转', en: 'Rotate clockwise', keys: [']'], run: (viewer) => viewer.rotate(90) },
-  { id: 'rotate-left', group: 'image', zh: '逆时针旋转', en: 'Rotate anticlockwise', keys: ['['], run: (viewer) => viewer.rotate(-90) },
+  { id: 'rotate-right', group: 'image', zh: '顺时针旋转 90°', en: 'Rotate 90° clockwise', keys: [']'], run: (viewer) => viewer.rotate(90) },
+  { id: 'rotate-left', group: 'image', zh: '逆时针旋转 90°', en: 'Rotate 90° anticlockwise', keys: ['['], run: (viewer) => viewer.rotate(-90) },
   { id: 'flip-horizontal', group: 'image', zh: '左右镜像', en: 'Mirror left and right', keys: ['h'], run: (viewer) => viewer.flip('horizontal') },
   { id: 'flip-vertical', group: 'image', zh: '上下镜像', en: 'Mirror top and bottom', keys: ['u'], run: (viewer) => viewer.flip('vertical') },
   { id: 'reset', group: 'image', zh: '重置', en: 'Reset', keys: ['r', '0'], run: (viewer) => viewer.reset() },
   { id: 'zoom-in', group: 'image', zh: '放大', en: 'Zoom in', keys: ['+', '='], run: (viewer) => viewer.zoomBy(1.25) },
   { id: 'zoom-out', group: 'image', zh: '缩小', en: 'Zoom out', keys: ['-'], run: (viewer) => viewer.zoomBy(0.8) },
+  { id: 'true-size', group: 'image', zh: '1:1 真实大小', en: '1:1 true size', keys: ['Shift+z'], run: (viewer) => viewer.trueSize() },
   { id: 'previous-image', group: 'view', zh: '上一幅', en: 'Previous image', keys: ['ArrowUp', 'ArrowLeft'], run: (viewer) => viewer.scrollBy(-1) },
   { id: 'next-image', group: 'view', zh: '下一幅', en: 'Next image', keys: ['ArrowDown', 'ArrowRight'], run: (viewer) => viewer.scrollBy(1) },
   { id: 'ten-back', group: 'view', zh: '后退 10 幅', en: 'Ten images back', keys: ['PageUp'], run: (viewer) => viewer.scrollBy(-10) },
@@ -81,10 +93,10 @@ export const COMMANDS: readonly Command[] = [
   { id: 'first-image', group: 'view', zh: '第一幅', en: 'First image', keys: ['Home'], run: (viewer) => viewer.scrollToEnd(false) },
   { id: 'last-image', group: 'view', zh: '最后一幅', en: 'Last image', keys: ['End'], run: (viewer) => viewer.scrollToEnd(true) },
   { id: 'layout', group: 'view', zh: '下一种布局', en: 'Next layout', keys: ['g'], run: (viewer) => viewer.nextLayout() },
-  { id: 'mpr', group: 'view', zh: '多平面重建', en: 'MPR', keys: ['m'], run: (viewer) => viewer.mpr() },
-  tool('crosshair', 'view', 'x', '三维定位点', '3D point'),
-  { id: 'cine', group: 'view', zh: '播放/停止', en: 'Play or stop', keys: ['k'], run: (viewer) => viewer.toggleCine() },
-  { id: 'link', group: 'view', zh: '联动', en: 'Link the views', keys: ['j'], run: (viewer) => viewer.toggleLinked() },
+  { id: 'mpr', group: 'view', zh: '多平面重建', en: 'Multiplanar reformatting', keys: ['m'], run: (viewer) => viewer.mpr() },
+  tool('crosshair', 'view', 'x', '定位十字线', 'Crosshair'),
+  { id: 'cine', group: 'view', zh: '播放', en: 'Play', keys: ['k'], run: (viewer) => viewer.toggleCine() },
+  { id: 'link', group: 'view', zh: '联动', en: 'Link views', keys: ['j'], run: (viewer) => viewer.toggleLinked() },
   { id: 'undo', group: 'edit', zh: '撤销', en: 'Undo', keys: ['Ctrl+z'], run: (viewer) => viewer.undo() },
   { id: 'redo', group: 'edit', zh: '重做', en: 'Redo', keys: ['Ctrl+y', 'Ctrl+Shift+z'], run: (viewer) => viewer.redo() },
   { id: 'remove', group: 'edit', zh: '删除标记', en: 'Delete the marking', keys: ['Delete', 'Backspace'], run: (viewer) => viewer.removeHere() },

@@ -43,6 +43,7 @@ export class UnsupportedViewer implements Viewer {
   rotate(): void {}
   flip(): void {}
   reset(): void {}
+  trueSize(): void {}
   mpr(): void {}
   play(): void {}
   setLinked(): void {}
