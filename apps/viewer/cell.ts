@@ -122,6 +122,7 @@ export class Cell implements ToolCell {
     this.host.engine.disableElement(this.viewportId);
     this.viewport = null;
     this.camera = null;
+    this.foreign.clear();
   }
 
   dispose(): void {
@@ -407,6 +408,7 @@ export class Cell implements ToolCell {
     this.overlay.setProgress(series.loaded, series.total, language);
     if (series.phase === 'failed' && this.index >= 0) this.overlay.setWaiting(say('cut', language));
     this.writeCorners();
+    if (this.stage.classList.contains('px-hidden')) this.foreign.clear();
     const frame = this.currentFrame();
     if (frame && this.camera) {
       this.overlay.lines.set(host.linesOn(this));

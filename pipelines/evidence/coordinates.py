@@ -66,9 +66,18 @@ def principal_axes(points: Sequence[Sequence[float]] | Array) -> Array:
     return ends if sizes[0] >= sizes[1] else ends[[2, 3, 0, 1]]
 
 
+def diameters(middle: Array, edge: Array) -> Array:
+    """Ends (4, 2) of the horizontal and the vertical diameter of a circle."""
+    radius = float(np.hypot(*(edge - middle)))
+    return middle + radius * np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
+
+
 def outline(points: Sequence[Sequence[float]] | Array, shape: str) -> Array:
     """Corners of a region in their order around it, the first one again at the end."""
     corners = np.asarray(points, float)
+    if shape == "box":  # two opposite corners
+        (left, top), (right, bottom) = corners
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     if shape == "parallelogram":  # corner, its two neighbours, the opposite one
         corners = corners[[0, 1, 3, 2]]
     return np.concatenate([corners, corners[:1]])
@@ -77,4 +86,6 @@ def outline(points: Sequence[Sequence[float]] | Array, shape: str) -> Array:
 def corners(around: Array, shape: str) -> Array:
     """The reverse of `outline`."""
     open_ = around[:-1]
+    if shape == "box":
+        return open_[[0, 2]]
     return open_[[0, 1, 3, 2]] if shape == "parallelogram" and len(open_) == 4 else open_

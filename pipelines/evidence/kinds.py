@@ -11,7 +11,7 @@ from pydicom.sr.coding import Code
 SCHEME = "99RADHUB"
 """Coding scheme of this project (PS3.16 8.2: private schemes begin with 99): one code for each kind, as the measurement's method."""
 
-Shape = Literal["point", "path", "pairs", "ellipse", "parallelogram", "polygon"]
+Shape = Literal["point", "lines", "ellipse", "parallelogram", "polygon", "box", "circle"]
 
 
 @dataclass(frozen=True)
@@ -21,28 +21,48 @@ class Kind:
     meaning: str
     concept: Code
     shape: Shape
-    """`path`: one open line; `pairs`: lines of two points; the last three are regions (TID 1410)."""
+    """`parallelogram`: a corner, its two neighbours, the opposite one; `box`: two opposite corners; `circle`: middle and a point on it."""
+    parts: tuple[tuple[int, ...], ...] = ()
+    """Of `lines`: positions of the points that each line joins; none: one line through all."""
+    note: bool = False
+    """It says words instead of a value."""
 
     @property
-    def region(self) -> bool:
-        """Whether it encloses pixels."""
-        return self.shape in {"ellipse", "parallelogram", "polygon"}
+    def beside(self) -> bool:
+        """Whether its geometry is the region of its group (TID 1410), and not what one of its values was read from (TID 1501)."""
+        return self.note or self.shape in {"ellipse", "parallelogram", "polygon"}
 
 
-VALUE = Code("pixel-value", SCHEME, "Pixel value")
+def _own(value: str, meaning: str) -> Code:
+    return Code(value, SCHEME, meaning)
+
+
+VALUE = _own("pixel-value", "Pixel value")
+NOTE = _own("note", "Annotation")
+TWO = ((0, 1), (2, 3))
 KINDS: dict[str, Kind] = {
     "probe": Kind("Value of one pixel", VALUE, "point"),
-    "length": Kind("Distance of two points", codes.SCT.Length, "path"),
-    "polyline": Kind("Length along a line of several points", codes.SCT.Length, "path"),
-    "angle": Kind("Angle at the middle of three points", codes.SCT.Angle, "path"),
-    "cobb": Kind("Angle between two end plates", codes.SCT.CobbAngle, "pairs"),
-    "ratio": Kind("Shorter of two lines over the longer", codes.SCT.Ratio, "pairs"),
+    "length": Kind("Distance of two points", codes.SCT.Length, "lines"),
+    "polyline": Kind("Length along a line of several points", codes.SCT.Length, "lines"),
+    "angle": Kind("Angle at the middle of three points", codes.SCT.Angle, "lines"),
+    "cobb": Kind("Angle between two end plates", codes.SCT.CobbAngle, "lines", TWO),
+    "ratio": Kind("Shorter of two lines over the longer", codes.SCT.Ratio, "lines", TWO),
     "cardiothoracic": Kind(
-        "Width of the heart over width of the thorax", Code("cardiothoracic-ratio", SCHEME, "Cardiothoracic ratio"), "pairs"
+        "Width of the heart over width of the thorax", _own("cardiothoracic-ratio", "Cardiothoracic ratio"), "lines", TWO
     ),
     "ellipse": Kind("Ellipse", codes.SCT.Area, "ellipse"),
     "rectangle": Kind("Rectangle", codes.SCT.Area, "parallelogram"),
     "polygon": Kind("Polygon", codes.SCT.Area, "polygon"),
+    "lasso": Kind("Outline led along edges", codes.SCT.Area, "polygon"),
+    "rectangle_annotation": Kind("Rectangle with words", NOTE, "box", note=True),
+    "circle_annotation": Kind("Circle with words", NOTE, "circle", note=True),
+    "arrow": Kind("Arrow: its tip, then its tail", NOTE, "lines", note=True),
+    "freehand": Kind("Line drawn by hand", NOTE, "lines", note=True),
+    "text": Kind("Words at a place", NOTE, "point", note=True),
+    "calibration": Kind("Line of known length", _own("known-length", "Known length"), "lines"),
+    "acetabular_index": Kind("Acetabular index", _own("acetabular-index", "Acetabular index"), "lines", ((0, 1), (0, 2), (1, 3))),
+    "graf": Kind("Angles of Graf", _own("graf-angle", "Graf angle"), "lines", ((0, 1), (2, 3), (4, 5))),
+    "leg_length": Kind("Lengths of the legs", _own("leg-length", "Leg length"), "lines", ((0, 1, 2), (3, 4, 5))),
 }
 """Kinds of apps/viewer/measure/kinds.ts by name. A kind that is not here is left out of an export, and the export says so."""
 
@@ -52,6 +72,8 @@ UNITS: dict[str, Code] = {
     # annotations in braces do not change a unit (UCUM 2.3): a length at the detector stays one that says so
     "mm (detector)": Code("mm{detector}", "UCUM", "mm at the detector"),
     "mm² (detector)": Code("mm2{detector}", "UCUM", "mm² at the detector"),
+    "mm (calibrated)": Code("mm{calibrated}", "UCUM", "mm by a line of known length"),
+    "mm² (calibrated)": Code("mm2{calibrated}", "UCUM", "mm² by a line of known length"),
     "mm (US)": codes.UCUM.Millimeter,
     "mm² (US)": codes.UCUM.SquareMillimeter,
     "px": Code("{pixels}", "UCUM", "pixels"),

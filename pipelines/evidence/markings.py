@@ -63,16 +63,30 @@ class Drawn:
     def lines(self) -> list[NDArray[np.float64]]:
         """Its lines as DICOM takes them: (n, 2) from the image's corner, or (n, 3) LPS mm on a plane; a region is closed."""
         points = np.asarray(self.measurement["points"], float)
-        plane = self.plane
-        if self.kind.shape == "ellipse":
-            # on a plane in mm: there the axes are perpendicular
-            scale = np.array([plane["spacing"][1], plane["spacing"][0]]) if plane else np.ones(2)
-            parts = [coordinates.principal_axes(points * scale) / scale]
-        elif self.kind.shape == "pairs":
-            parts = list(points.reshape(-1, 2, 2))
+        plane, shape = self.plane, self.kind.shape
+        if shape in {"ellipse", "circle"}:
+            # in mm: there a circle is one, and on a plane the axes are perpendicular
+            scale = self._scale if shape == "circle" or plane else np.ones(2)
+            ends = points if shape == "ellipse" else coordinates.diameters(points[0] * scale, points[1] * scale) / scale
+            parts = [coordinates.principal_axes(ends * scale) / scale]
+            if shape == "circle" and not plane:  # its diameters along rows and columns are its axes in pixels as well
+                parts = [coordinates.principal_axes(ends)]
+        elif self.kind.parts:
+            parts = [points[list(part)] for part in self.kind.parts]
         else:
-            parts = [coordinates.outline(points, self.kind.shape) if self.kind.region else points]
+            parts = [coordinates.outline(points, shape) if shape in {"parallelogram", "polygon", "box"} else points]
         return [coordinates.to_patient(plane, part) if plane else coordinates.to_image(part) for part in parts]
+
+    @property
+    def _scale(self) -> NDArray[np.float64]:
+        """Between columns and between rows: mm where they are known, else 1."""
+        told = self.plane["spacing"] if self.plane else self.header.get("PixelSpacing") or self.header.get("ImagerPixelSpacing")
+        return np.array([float(told[1]), float(told[0])]) if told and min(told) > 0 else np.ones(2)
+
+    @property
+    def text(self) -> str:
+        """What its author wrote."""
+        return str(self.measurement.get("text") or "")
 
     @property
     def person(self) -> PersonName:
@@ -89,16 +103,24 @@ def complete(header: Dataset) -> Dataset:
     return header
 
 
-def drawn(rows: Sequence[Mapping[str, Any]], headers: Mapping[str, Dataset]) -> tuple[list[Drawn], int]:
-    """Markings of one study with their headers, and how many had to be left out: of a kind that has no code here.
+def _uneven(header: Dataset) -> bool:
+    return "SequenceOfUltrasoundRegions" in header or "PerFrameFunctionalGroupsSequence" in header
 
-    `headers`: SOP instance → header; for markings on a plane, series → header of one of its images.
+
+def drawn(rows: Sequence[Mapping[str, Any]], headers: Mapping[str, Dataset]) -> tuple[list[Drawn], int]:
+    """Markings of one study with their headers, and how many had to be left out.
+
+    Left out are kinds that have no code here, and circles on images whose pixels have their size elsewhere (ultrasound regions, frames of
+    their own): a circle of the patient may be none of their pixels. `headers`: SOP instance → header; for markings on a plane, series →
+    header of one of its images.
     """
     found = []
     for row in rows:
         measurement = row["measurement"]
         header = headers.get(measurement["sop_uid"] or measurement["series"])
         if measurement["kind"] not in KINDS or header is None:
+            continue
+        if KINDS[measurement["kind"]].shape == "circle" and not measurement.get("plane") and _uneven(header):
             continue
         author, at = row["author"], datetime.fromisoformat(row["created_at"])
         name = measurement["kind"]

@@ -102,7 +102,7 @@ def _srgb() -> bytes:
 
 
 def _annotation(one: Drawn, layer: pr.GraphicLayer) -> pr.GraphicAnnotation:
-    graphic = {"point": "POINT", "ellipse": "ELLIPSE"}.get(one.kind.shape, "POLYLINE")
+    graphic = {"point": "POINT", "ellipse": "ELLIPSE", "circle": "ELLIPSE"}.get(one.kind.shape, "POLYLINE")
     known: dict[str, Any] = {"units": UNITS, "tracking_id": one.id, "tracking_uid": one.uid}
     lines = one.lines
     # highdicom takes no place outside the picture, where a hand may well draw: it is given a place inside, then what was drawn
@@ -123,6 +123,8 @@ def _inside(line: NDArray[np.float64], header: Dataset) -> NDArray[np.float64]:
 
 def label(one: Drawn) -> str:
     """Value and unit as they stand beside the line; `-` where there is none."""
+    if one.kind.note:
+        return one.text or "-"
     value, unit = one.measurement.get("value"), str(one.measurement.get("unit") or "")
     if isinstance(value, list | tuple):
         return " ".join(f"{part:g}" for part in value)

@@ -85,9 +85,10 @@ def _group(one: Drawn, zone: ZoneInfo) -> Group:
     tracking = sr.TrackingIdentifier(uid=one.uid, identifier=one.id)
     method = method_of(one.name)
     group: Group
-    if one.kind.region:
+    if one.kind.beside:
+        values = [] if one.kind.note else [*_values(one, []), *_statistics(one)]
         group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-            tracking, referenced_region=_region(one), method=method, measurements=[*_values(one, []), *_statistics(one)]
+            tracking, referenced_region=_region(one), method=method, measurements=values or None
         )
     else:
         group = sr.MeasurementsAndQualitativeEvaluations(tracking, method=method, measurements=_values(one, _coordinates(one)))
@@ -95,6 +96,8 @@ def _group(one: Drawn, zone: ZoneInfo) -> Group:
     item.ObservationDateTime = one.drawn_at.astimezone(zone).strftime("%Y%m%d%H%M%S%z")
     for position, part in enumerate(sr.ObserverContext(codes.DCM.Person, _person(one))):
         item.ContentSequence.insert(position, part)
+    if one.text:
+        item.ContentSequence.append(sr.TextContentItem(codes.DCM.Comment, one.text, "CONTAINS"))
     if (plane := one.plane) is not None:
         block = item.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
         block.add_new(1, "FD", [float(part) for name in ("origin", "row", "column", "spacing") for part in plane[name]])
@@ -115,9 +118,11 @@ def _image(one: Drawn) -> sr.SourceImageForRegion:
 
 def _region(one: Drawn) -> sr.ImageRegion | sr.ImageRegion3D:
     (line,) = one.lines
+    round_, open_ = one.kind.shape in {"ellipse", "circle"}, one.kind.shape == "lines"
+    graphic = "ELLIPSE" if round_ else "POINT" if one.kind.shape == "point" else "POLYLINE" if open_ or one.plane is None else "POLYGON"
     if one.plane is not None:
-        return sr.ImageRegion3D("ELLIPSE" if one.kind.shape == "ellipse" else "POLYGON", line, _space(one))
-    return sr.ImageRegion("ELLIPSE" if one.kind.shape == "ellipse" else "POLYLINE", line, _image(one))
+        return sr.ImageRegion3D(graphic, line, _space(one))
+    return sr.ImageRegion(graphic, line, _image(one))
 
 
 def _coordinates(one: Drawn) -> list[sr.CoordinatesForMeasurement | sr.CoordinatesForMeasurement3D]:
@@ -145,10 +150,17 @@ def _empty_unknown(document: Dataset) -> None:
 
 def _values(one: Drawn, lines: Sequence[Any]) -> list[sr.Measurement]:
     value, unit = one.measurement.get("value"), unit_of(one.measurement.get("unit") or "")
-    if one.kind.shape == "pairs" and one.name != "cobb":
+    if one.name in {"ratio", "cardiothoracic"}:
         unit = RATIO
     if isinstance(value, list | tuple):  # of a colour pixel
-        named = [Code(f"{name}-value", SCHEME, f"Pixel value, {name}") for name in COLOURS]
+        told = one.measurement.get("labels")
+        labels = told if isinstance(told, list) and len(told) == len(value) else [str(number + 1) for number in range(len(value))]
+        concept = one.kind.concept
+        named = [
+            Code(f"{concept.value[:12]}-{number + 1}", SCHEME, f"{concept.meaning} {label}"[:64]) for number, label in enumerate(labels)
+        ]
+        if one.name == "probe":
+            named = [Code(f"{name}-value", SCHEME, f"Pixel value, {name}") for name in COLOURS]
         return [_number(concept, part, unit, referenced_coordinates=lines) for concept, part in zip(named, value, strict=False)]
     concept = codes.DCM.AttenuationCoefficient if one.kind.concept == VALUE and one.measurement.get("unit") == "HU" else one.kind.concept
     return [_number(concept, value, unit, referenced_coordinates=lines or None)]

@@ -29,6 +29,16 @@ from pipelines.evidence.report import measurement_report
 
 pytestmark = [pytest.mark.clause("X-2", "V-9", "C-5"), pytest.mark.filterwarnings("ignore::UserWarning")]
 POINTS = {"probe": 1, "length": 2, "angle": 3, "cobb": 4, "ratio": 4, "cardiothoracic": 4, "ellipse": 4, "rectangle": 4}
+POINTS |= {
+    "rectangle_annotation": 2,
+    "circle_annotation": 2,
+    "arrow": 2,
+    "text": 1,
+    "calibration": 2,
+    "acetabular_index": 4,
+    "graf": 6,
+    "leg_length": 6,
+}
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PLANE = {"origin": [-12.5, 40.25, 7.0], "row": [0.6, 0.8, 0.0], "column": [0.0, 0.0, -1.0], "spacing": [0.7, 0.9]}
 
@@ -113,7 +123,13 @@ def test_our_own_document_read_back_gives_the_same_geometry(
         (found,) = read_measurements(dcmread(written(document, tmp_path_factory.mktemp("sr"))))
     assert (found["id"], found["kind"], found["author"]) == ("marking-0001", kind, "doctor")
     assert (found["sop_uid"], found.get("plane")) == (("", PLANE) if on_plane else ("1.2.3.1.1.1", None))
-    assert found["values"] == [None if value is None else pytest.approx(value, rel=1e-12, abs=1e-9)]
+    assert found["values"] == ([] if KINDS[kind].note else [None if value is None else pytest.approx(value, rel=1e-12, abs=1e-9)])
+    if kind == "circle_annotation":
+        scale = np.array([PLANE["spacing"][1], PLANE["spacing"][0]]) if on_plane else np.ones(2)
+        (middle, edge), (at, other) = np.asarray(points) * scale, np.asarray(found["points"]) * scale
+        assert at == pytest.approx(middle, abs=2e-3)
+        assert np.hypot(*(other - at)) == pytest.approx(np.hypot(*(edge - middle)), abs=4e-3)
+        return
     if kind != "ellipse":
         assert found["points"] == points
         return
@@ -184,6 +200,29 @@ def test_markings_that_cannot_leave_are_refused_or_counted() -> None:
     later = marking("hologram", [[0, 0], [1, 1]])
     found, left_out = drawn([later, marking("length", [[0, 0], [1, 1]])], {"1.2.3.1.1.1": header()})
     assert ([one.name for one in found], left_out) == (["length"], 1)
+
+
+def test_words_of_the_reader_and_several_values_are_in_the_document() -> None:
+    rows = [
+        marking("arrow", [[5, 6], [20, 30]], 1, value=None, unit="", text="见此处\n复查"),
+        marking("graf", [[0, 0], [0, 9], [1, 1], [5, 5], [2, 2], [7, 3]], 2, value=[61.5, 54.25], unit="°", labels=["α", "β"]),
+        marking("calibration", [[0, 0], [50, 0]], 3, value=25, unit="mm (calibrated)"),
+    ]
+    found = read_measurements(report(ready(*rows)))
+    assert [one["points"] for one in found] == [row["measurement"]["points"] for row in rows]
+    assert [(one.get("text"), one["values"]) for one in found] == [("见此处\n复查", []), (None, [61.5, 54.25]), (None, [25.0])]
+    # a circle of the patient on pixels twice as wide as high; where the size of the pixels stands elsewhere it is left out
+    (wide,) = ready(marking("circle_annotation", [[50, 60], [54, 63]], text="?"), PixelSpacing=[0.5, 1.0])
+    radius = math.hypot(4 * 1.0, 3 * 0.5)
+    (line,) = wide.lines
+    assert (np.hypot(*(line[1] - line[0])), np.hypot(*(line[3] - line[2]))) == (pytest.approx(2 * radius / 0.5), pytest.approx(2 * radius))
+    assert abs(line[1][0] - line[0][0]) < 1e-9, "the longer one stands upright"
+    assert drawn([marking("circle_annotation", [[5, 6], [8, 9]])], {"1.2.3.1.1.1": header(SequenceOfUltrasoundRegions=[Dataset()])}) == (
+        [],
+        1,
+    )
+    states_of = states(ready(rows[0]))[0].GraphicAnnotationSequence[0]
+    assert states_of.TextObjectSequence[0].UnformattedTextValue == "见此处\n复查"
 
 
 def every_kind() -> list[dict[str, Any]]:

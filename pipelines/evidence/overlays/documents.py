@@ -19,7 +19,7 @@ KINDS = {"POINT": "point", "POLYLINE": "polyline", "POLYGON": "polygon", "ELLIPS
 def meaning(item: Dataset, name: str = "ConceptNameCodeSequence") -> str:
     """Code meaning of an item's concept name or code, '' when there is none."""
     found = item.get(name)
-    return str(found[0].get("CodeMeaning") or found[0].get("CodeValue") or "") if found else ""
+    return str(found[0].get("CodeMeaning") or found[0].get("CodeValue") or found[0].get("LongCodeValue") or "") if found else ""
 
 
 def value(item: Dataset) -> str:

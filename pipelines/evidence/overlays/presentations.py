@@ -111,7 +111,7 @@ def _window(overlay: Overlay, document: Dataset, images: Images, every: list[Fra
 
 
 def _first(item: Dataset, name: str) -> float | None:
-    values = np.atleast_1d(item.get(name)) if item.get(name) is not None else []
+    values: Any = np.atleast_1d(item.get(name)) if item.get(name) is not None else []
     return float(values[0]) if len(values) else None
 
 
