@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 
-from bench import desk, disk, growth, reading, store, viewing
+from bench import bone, desk, disk, growth, reading, store, viewing
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
@@ -17,6 +17,7 @@ GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (reading.IDS, reading.measure),
     (viewing.IDS, viewing.measure),
     (growth.IDS, growth.measure),
+    (bone.IDS, bone.measure),
 ]
 
 
