@@ -42,10 +42,10 @@ class Patient:
 
 
 PATIENTS = (
-    Patient("adult, soft kernel", (300, 512, 512), 0.78, 1.0, 165, 370, 190, 1050, 1.6, 18, 0.75, mattress=8),
-    Patient("child, thin cortex", (220, 384, 384), 0.55, 0.8, 88, 430, 270, 780, 0.9, 14, 0.5, touch=1.6, mattress=3, seed=8),
-    Patient("adult, sharp kernel", (160, 384, 384), 0.95, 1.5, 155, 280, 150, 1150, 1.8, 34, 0.45, sharpening=0.7, mattress=0, seed=9),
-    Patient("vessel as bright as cancellous bone", (180, 384, 384), 0.85, 1.25, 140, 300, 300, 650, 1.3, 16, 0.65, touch=1.2, seed=10),
+    Patient("adult, soft kernel", (300, 512, 512), 0.74, 1.0, 158, 345, 175, 980, 1.5, 20, 0.8, mattress=9, seed=21),
+    Patient("child, thin cortex", (220, 384, 384), 0.58, 0.8, 94, 400, 255, 820, 1.0, 13, 0.55, touch=1.4, mattress=3, seed=22),
+    Patient("adult, sharp kernel", (160, 384, 384), 0.9, 1.5, 148, 310, 165, 1100, 1.7, 30, 0.5, sharpening=0.6, mattress=0, seed=23),
+    Patient("vessel as bright as cancellous bone", (180, 384, 384), 0.88, 1.25, 146, 280, 280, 700, 1.4, 14, 0.6, touch=1.3, seed=24),
 )
 
 

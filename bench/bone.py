@@ -126,7 +126,7 @@ def measure() -> Iterator[Result]:
         "%",
         95,
         "higher",
-        f"{each('bone')}; clicks {clicks}",
+        f"{each('bone')}; clicks {clicks}; vessel kept {each('vessel')}",
         1,
     )
     yield Result("vessel-kept", "vessel kept in the same masks", worst("vessel"), "%", 95, "higher", each("vessel"), 1)

@@ -16,6 +16,10 @@ import orjson
 Row = dict[str, Any]
 
 
+COOKIE = "hub-ticket"
+"""Name of the cookie in which a browser carries its ticket (docs/interfaces.md, section 2)."""
+
+
 class NodeError(RuntimeError):
     """The node refused or failed; `code` is the stable problem code, `words` the bilingual explanation."""
 
@@ -76,11 +80,14 @@ def read_published(folder: Path) -> Published:
 
 
 class NodeClient:
-    """One kept connection pool; `ticket` is asked for before each request."""
+    """One kept connection pool; `ticket` is asked for before each request.
 
-    def __init__(self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0) -> None:
+    `browser`: it is the ticket of a browser that a service passes on, which travels as a cookie.
+    """
+
+    def __init__(self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0, browser: bool = False) -> None:
         self._http = httpx.Client(timeout=httpx.Timeout(timeout, read=timeout + 60))
-        self._base, self._ticket = base_url.rstrip("/"), ticket
+        self._base, self._ticket, self._browser = base_url.rstrip("/"), ticket, browser
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +100,7 @@ class NodeClient:
         self._http.close()
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._ticket()}"}
+        return {"Cookie": f"{COOKIE}={self._ticket()}"} if self._browser else {"Authorization": f"Bearer {self._ticket()}"}
 
     @staticmethod
     def _check(response: httpx.Response) -> httpx.Response:
@@ -139,6 +146,11 @@ class NodeClient:
     def study_metadata(self, study: str) -> list[Row]:
         """Headers of all instances of a study in DICOM JSON."""
         rows: list[Row] = self._get(f"/dicom-web/studies/{study}/metadata")
+        return rows
+
+    def series_metadata(self, study: str, series: str) -> list[Row]:
+        """Headers of all instances of a series in DICOM JSON."""
+        rows: list[Row] = self._get(f"/dicom-web/studies/{study}/series/{series}/metadata")
         return rows
 
     def series_header(self, study: str, series: str) -> Row:

@@ -23,6 +23,10 @@ Levels = tuple[float, float] | None
 
 BRIGHT = 140.0
 """HU from which a coarse voxel takes part."""
+RIM = 2.6
+"""mm from the edge in which the brightest place is sought."""
+REACH = 5.0
+"""mm between an even region and its rim: a cortex fits in between."""
 DENSEST_VESSEL = 700.0
 SURE = (0.2, 0.35)
 """Relative excess of the rim: below the first a core is vessel, above the second bone."""
@@ -73,7 +77,8 @@ def prepare(
     progress(0.2)
     mean = box_mean(hu)
     spread = np.sqrt(np.maximum(box_mean(hu * hu) - mean * mean, 0))
-    top = ndimage.maximum_filter(peaks, 5, mode="nearest")
+    around = [2 * max(1, round(RIM / one)) + 1 for one in grid.coarse_spacing]
+    top = ndimage.maximum_filter(peaks, around, mode="nearest")
     tissue = (mean > 0) & (mean < 100) & (spread < 60)
     noise = float(np.percentile(spread[tissue], 30)) if tissue.any() else 15.0
     # by how much noise alone lifts the highest of a neighbourhood, and of one voxel
@@ -108,7 +113,7 @@ def _cores(net: Net, even: Mask, grid: Grid) -> Ints:
 
 def _judge(net: Net, cores: Ints, whole: Mask, values: Floats, top: Floats, grid: Grid) -> tuple[dict[int, bool | None], Levels]:
     """Bone, vessel or neither (None) for each core, and the lowest and highest mean HU of the larger vessels."""
-    near = net.spread(cores, 4)
+    near = net.spread(cores, round(REACH / min(grid.coarse_spacing)))
     rim = (near > 0) & ~whole
     count = int(cores.max(initial=0)) + 1
     sizes = np.bincount(cores, minlength=count)

@@ -33,7 +33,7 @@ class Grid:
     @classmethod
     def over(cls, shape: tuple[int, int, int], spacing: Spacing) -> Grid:
         """The coarse grid over a volume; its voxels are never finer than those of the volume, and at most `MOST`."""
-        factors = [min(size, max(1, int(FINEST / one + 0.45))) for one, size in zip(spacing, shape, strict=True)]
+        factors = [min(size, max(1, int(FINEST / one + 0.7))) for one, size in zip(spacing, shape, strict=True)]
         while np.prod([-(-size // factor) for size, factor in zip(shape, factors, strict=True)]) > MOST:
             widths = [factor * one for factor, one in zip(factors, spacing, strict=True)]
             # rows and columns go together: a pixel stays as square as it is
