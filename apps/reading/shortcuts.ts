@@ -1,6 +1,8 @@
-/** The desk's keys. The viewer's own keys (W, S, Z, P, V, L, 1–9, Ctrl Z …) belong to it while it has the focus. */
+/** The desk's keys. Those of the viewer (`apps/viewer/commands.ts`) belong to it while it has the focus. */
 import { onBeforeUnmount, onMounted } from 'vue'
 
+import { COMMANDS } from '../viewer/commands'
+import { keyLabel, keysOf, type OwnKeys } from '../viewer/keys'
 import { say, type Word } from './words'
 
 export interface ShortcutParts {
@@ -17,9 +19,18 @@ export interface ShortcutParts {
 
 const KEYS: [string, Word][] = [
   ['↑ ↓', 'key_move'], ['Enter', 'key_open'], ['Esc', 'key_back'], ['F8 / N', 'key_next'], ['F7', 'key_previous'], ['Ctrl Enter', 'key_submit'], ['F4', 'key_templates'], ['F6', 'key_knowledge'], ['Ctrl P', 'key_preview'],
-  ['W S Z P', 'key_tools'], ['V L A C E B Y O Q T', 'key_measure'], ['Ctrl Z / Ctrl Y', 'key_undo'], ['1 – 9', 'key_presets'], [', .', 'key_gamma'], ['[ ] H U', 'key_turn'], ['X M', 'key_planes'], ['J K N', 'key_linking'], ['R', 'tool_reset'], ['I', 'tool_invert'],
 ]
-export const SHORTCUTS = KEYS.map(([keys, word]) => ({ keys, zh: say('zh', word), en: say('en', word) }))
+
+interface Shortcut { keys: string; zh: string; en: string }
+
+/** Every key there is now: the desk's, then the viewer's as the reader has them; presets are one line. */
+export function shortcuts(own: OwnKeys): Shortcut[] {
+  const line = ({ id, zh, en }: { id: string; zh: string; en: string }, keys: readonly string[]): Shortcut => ({ keys: keys.map(keyLabel).join(' / ') || '–', ...(id === 'preset-1' ? { zh: say('zh', 'key_presets'), en: say('en', 'key_presets') } : { zh, en }) })
+  const presets = COMMANDS.filter(({ id }) => id.startsWith('preset-')).flatMap((command) => keysOf(command, own))
+  const usual = presets.join('') === '123456789'
+  const viewer = COMMANDS.filter(({ id }) => !id.startsWith('preset-') || id === 'preset-1').map((command) => (command.id !== 'preset-1' ? line(command, keysOf(command, own)) : usual ? { ...line(command, []), keys: '1 – 9' } : line(command, presets)))
+  return [...KEYS.map(([keys, word]) => ({ keys, zh: say('zh', word), en: say('en', word) })), ...viewer]
+}
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))

@@ -8,6 +8,7 @@ import type { CineSetting } from './cine';
 import type { FilterSetting } from './filter';
 import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
+import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
 import type { OwnPreset } from './presets';
 import type { PlaneName } from './volume/planes';
@@ -18,6 +19,7 @@ export type { Measurement } from './measurements';
 export type { CineSetting } from './cine';
 export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
+export type { OwnKeys } from './keys';
 export type { OwnPreset } from './presets';
 export type { PlaneName } from './volume/planes';
 export type { Slab } from './volume/reformat';
@@ -131,6 +133,8 @@ export interface Viewer {
   setGamma(gamma: number): void;
   /** The reader's own presets; those that are automatic apply to matching series opened without a window, and to untouched ones on the screen. */
   setPresets(presets: OwnPreset[]): void;
+  /** Other keys than the usual ones, by id of the command. */
+  setKeys(keys: OwnKeys): void;
   invert(): void;
   /** Turns the picture clockwise. */
   rotate(degrees: number): void;

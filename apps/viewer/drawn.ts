@@ -2,7 +2,7 @@
 import { eventTarget } from '@cornerstonejs/core';
 import { annotation as annotations, Enums, type Types } from '@cornerstonejs/tools';
 import { History } from './history';
-import { imageIdOf } from './loader';
+import { imageIdOf, sourcePrefix } from './loader';
 import { addToImage, annotationsOf, fromAnnotation, isMeasurement, placeOn, removeAnnotation, type Measurement } from './measurements';
 import type { ImageSource } from './source';
 
@@ -129,7 +129,7 @@ export class Drawn {
 
   /** The images of a computed source go: what is drawn on them waits until its plane is shown again. */
   leave(series: ImageSource): void {
-    const prefix = imageIdOf(this.around.id, series, 0).replace(/0$/, '');
+    const prefix = sourcePrefix(this.around.id, series);
     for (const one of annotationsOf(this.around.id)) {
       if (!one.annotationUID || !one.metadata?.referencedImageId?.startsWith(prefix)) continue;
       const data = fromAnnotation(one);

@@ -1,68 +1,43 @@
-/** Keys of the viewer. Only while it (or something in it) has the focus, so that a page's own keys stay free. */
-import { TOOLS, type ToolName } from './engine';
+/** Keys of the viewer: their names, and which command each means. Only while the viewer has the focus, so that a page's own keys stay free. */
+import { COMMANDS, type Command } from './commands';
 
-export interface KeyActions {
-  tool(name: ToolName): void;
-  scroll(images: number): void;
-  end(last: boolean): void;
-  preset(position: number): void;
-  reset(): void;
-  invert(): void;
-  /** Brighter (1) or darker (−1) by one step. */
-  gamma(step: 1 | -1): void;
-  rotate(degrees: number): void;
-  flip(axis: 'horizontal' | 'vertical'): void;
-  layout(): void;
-  mpr(): void;
-  cine(): void;
-  link(): void;
-  remove(): void;
-  zoom(factor: number): void;
-  undo(): void;
-  /** Drops a drawing under way; false when there is none. */
-  cancel(): boolean;
-  /** Ends it with the points it has; false when nothing is being drawn. */
-  finish(): boolean;
-  redo(): void;
+type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>;
+
+/** Other keys than the usual ones, by id of the command; an empty list takes the keys away. */
+export type OwnKeys = Readonly<Record<string, readonly string[]>>;
+
+const SHIFTED: Readonly<Record<string, string>> = { '>': '.', '<': ',' };
+
+/**
+ * Name of a pressed key: `w`, `F5`, `Ctrl+z`, `Ctrl+Shift+z`. A letter is itself in either case, so that Caps Lock changes nothing; null for
+ * keys that are never one by themselves, and for those with Alt, which are the browser's.
+ */
+export function keyName(event: Pressed): string | null {
+  const { key } = event;
+  if (event.altKey || ['Control', 'Shift', 'Alt', 'Meta', 'CapsLock', 'Dead', 'Process', 'Unidentified', 'Tab'].includes(key)) return null;
+  const control = event.ctrlKey || event.metaKey;
+  const plain = SHIFTED[key] ?? (key.length === 1 ? key.toLowerCase() : key);
+  return `${control ? 'Ctrl+' : ''}${control && event.shiftKey ? 'Shift+' : ''}${plain}`;
 }
 
-const TOOL_KEYS: Record<string, ToolName> = { w: 'window', s: 'scroll', z: 'zoom', p: 'pan', v: 'probe', l: 'length', a: 'angle', c: 'cobb', e: 'ellipse', b: 'rectangle', x: 'crosshair', n: 'magnifier', y: 'polyline', o: 'polygon', q: 'ratio', t: 'cardiothoracic' };
+/** The keys of a command: the reader's own, else the usual ones without those the reader has given to others. */
+export function keysOf(command: Command, own: OwnKeys): readonly string[] {
+  const chosen = own[command.id];
+  if (chosen) return chosen;
+  const taken = new Set(Object.values(own).flat());
+  return command.keys.filter((key) => !taken.has(key));
+}
 
-/** Does what the key means; false when it means nothing here and should go on to the page. */
-export function press(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey'>, actions: KeyActions): boolean {
-  if ((event.ctrlKey || event.metaKey) && !event.altKey && ['z', 'y'].includes(event.key.toLowerCase())) {
-    if (event.key.toLowerCase() === 'y' || event.shiftKey) actions.redo();
-    else actions.undo();
-    return true;
-  }
-  if (event.ctrlKey || event.altKey || event.metaKey) return false;
-  const { key } = event;
-  const tool = TOOL_KEYS[key.toLowerCase()];
-  if (tool && TOOLS.includes(tool)) actions.tool(tool);
-  else if (key === 'ArrowUp' || key === 'ArrowLeft') actions.scroll(-1);
-  else if (key === 'ArrowDown' || key === 'ArrowRight') actions.scroll(1);
-  else if (key === 'PageUp') actions.scroll(-10);
-  else if (key === 'PageDown') actions.scroll(10);
-  else if (key === 'Home') actions.end(false);
-  else if (key === 'End') actions.end(true);
-  else if (/^[1-9]$/.test(key)) actions.preset(Number(key) - 1);
-  else if (key === 'r' || key === 'R' || key === '0') actions.reset();
-  else if (key === 'i' || key === 'I') actions.invert();
-  else if (key === '.' || key === '>') actions.gamma(1);
-  else if (key === ',' || key === '<') actions.gamma(-1);
-  else if (key === ']') actions.rotate(90);
-  else if (key === '[') actions.rotate(-90);
-  else if (key === 'h' || key === 'H') actions.flip('horizontal');
-  else if (key === 'u' || key === 'U') actions.flip('vertical');
-  else if (key === 'g' || key === 'G') actions.layout();
-  else if (key === 'm' || key === 'M') actions.mpr();
-  else if (key === 'k' || key === 'K') actions.cine();
-  else if (key === 'j' || key === 'J') actions.link();
-  else if (key === '+' || key === '=') actions.zoom(1.25);
-  else if (key === '-') actions.zoom(0.8);
-  else if (key === 'Delete' || key === 'Backspace') actions.remove();
-  else if (key === 'Enter') return actions.finish();
-  else if (key === 'Escape') return actions.cancel(); // with nothing to drop, the page has a meaning of its own for it
-  else return false;
-  return true;
+/** The command a key means; null when it means nothing here and should go on to the page. */
+export function commandOf(event: Pressed, own: OwnKeys = {}): Command | null {
+  const name = keyName(event);
+  return name === null ? null : (COMMANDS.find((command) => keysOf(command, own).includes(name)) ?? null);
+}
+
+const SHOWN: Readonly<Record<string, string>> = { ArrowUp: '↑', ArrowDown: '↓', ArrowLeft: '←', ArrowRight: '→', Escape: 'Esc', ' ': 'Space' };
+
+/** A key as people read it: `W`, `Ctrl Z`, `↑`. */
+export function keyLabel(name: string): string {
+  const parts = name.length > 1 ? name.split(/\+(?=.)/) : [name];
+  return parts.map((part) => SHOWN[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join(' ');
 }

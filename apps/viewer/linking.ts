@@ -3,6 +3,7 @@
  * linked; zoom and pan by the same steps; windows among images of the same kind. The active view leads.
  */
 import type { Cell } from './cell';
+import { closest } from './closest';
 import type { View } from './camera';
 import { dot, planeOf, spaceOf } from './geometry';
 import type { Vector } from './orientation';
@@ -120,11 +121,9 @@ function startOf(cell: Cell): Start | null {
 }
 
 function nearest(cell: Cell, normal: Vector, depth: number): number {
-  let best = { position: cell.index, off: Infinity };
-  for (let position = 0; position < cell.count; position += 1) {
-    const frame = cell.frameAt(position);
-    const off = frame ? Math.abs(dot(planeOf(frame).origin, normal) - depth) : Infinity;
-    if (off < best.off) best = { position, off };
-  }
-  return best.position;
+  const position = closest(cell.count, (one) => {
+    const frame = cell.frameAt(one);
+    return frame && Math.abs(dot(planeOf(frame).origin, normal) - depth);
+  });
+  return position < 0 ? cell.index : position;
 }

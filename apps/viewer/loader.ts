@@ -24,7 +24,12 @@ interface Source extends Facts {
 const sources = new Map<string, Source>();
 
 export function imageIdOf(viewer: string, series: ImageSource, index: number): string {
-  return `px:${viewer}/${series.key.study}/${series.key.series}${series.variant}/${index}`;
+  return `${sourcePrefix(viewer, series)}${index}`;
+}
+
+/** What the ids of all images of a source in a viewer begin with. */
+export function sourcePrefix(viewer: string, series: ImageSource): string {
+  return `px:${viewer}/${series.key.study}/${series.key.series}${series.variant}/`;
 }
 
 /** The frame an image id stands for, or null when it is not (or no longer) one of ours. */

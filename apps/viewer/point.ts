@@ -1,5 +1,6 @@
 /** One place in the patient, shown in every view of the same coordinate system (V-36, V-37). */
 import type { Cell } from './cell';
+import { closest } from './closest';
 import { dot, offPlane, spaceOf } from './geometry';
 import type { Vector } from './orientation';
 import { nearest } from './volume/planes';
@@ -26,12 +27,9 @@ export function bring(cell: Cell, { at, space }: Place): void {
     else cell.replace(source.with({ through: at }), at);
     return;
   }
-  let best = { position: -1, off: Infinity };
-  for (let position = 0; position < cell.count; position += 1) {
-    const frame = cell.frameAt(position);
-    if (!frame || spaceOf(frame) !== space) continue;
-    const off = Math.abs(offPlane(frame, at));
-    if (off < best.off) best = { position, off };
-  }
-  if (best.position >= 0 && best.position !== cell.index) cell.scrollTo(best.position);
+  const position = closest(cell.count, (one) => {
+    const frame = cell.frameAt(one);
+    return frame && spaceOf(frame) === space ? Math.abs(offPlane(frame, at)) : null;
+  });
+  if (position >= 0 && position !== cell.index) cell.scrollTo(position);
 }

@@ -38,6 +38,7 @@ export class UnsupportedViewer implements Viewer {
   preset(): void {}
   setGamma(): void {}
   setPresets(): void {}
+  setKeys(): void {}
   invert(): void {}
   rotate(): void {}
   flip(): void {}

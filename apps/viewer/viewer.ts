@@ -4,26 +4,28 @@ import type { LayoutName, SeriesRef, ShowRequest, Viewer, ViewerEvents, ViewerOp
 import { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import { Cine, type CineSetting } from './cine';
+import type { Commanded } from './commands';
 import type { CaseInfo } from './corners';
 import { Drawn } from './drawn';
+import { Described } from './described';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
-import { press } from './keys';
+import { Grid } from './grid';
+import { commandOf, type OwnKeys } from './keys';
 import { isFilter, type FilterSetting } from './filter';
 import { spaceOf } from './geometry';
-import { gridOf, isLayout, nextLayout } from './layout';
+import { isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
 import { Linking } from './linking';
-import { imageIdOf, removeSources, sourceCount } from './loader';
+import { removeSources, sourceCount, sourcePrefix } from './loader';
 import type { Measurement } from './measurements';
 import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
-import { lutName } from './lut';
 import { nextGamma } from './curve';
 import type { Series } from './store';
 import type { ImageSource } from './source';
 import { Spatial } from './spatial';
+import { stateOf } from './state';
 import { adoptStyle } from './style';
-import { caseInfo } from './summary';
 import { UnsupportedViewer } from './unsupported';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
@@ -35,7 +37,7 @@ let counter = 0;
 const viewers = new Set<GridViewer>();
 store.inUse = (series) => [...viewers].some((viewer) => viewer.shows(series));
 
-class GridViewer implements Viewer, CellHost {
+class GridViewer implements Viewer, CellHost, Commanded {
   readonly id = `v${(counter += 1).toString(36)}`;
   readonly engine: RenderingEngine;
   readonly group: ToolGroup;
@@ -45,20 +47,17 @@ class GridViewer implements Viewer, CellHost {
   private readonly root = document.createElement('div');
   private readonly base: string;
   private readonly onState: ViewerOptions['onState'];
-  private cells: Cell[] = [];
-  private active = 0;
+  private readonly grid: Grid<Cell>;
+  private readonly described: Described;
+  private ownKeys: OwnKeys = {};
   tool: ToolName;
-  private layoutName: LayoutName;
   private cellNumber = 0;
   private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
-  private readonly given = new WeakMap<Cell, CaseInfo>();
-  /** Cells whose series is described as far as it ever will be. */
-  private readonly described = new WeakSet<Cell>();
   private own: readonly OwnPreset[] = [];
   private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly spatial: Spatial;
-  private readonly linking = new Linking({ cells: () => this.cells, active: () => this.active });
+  private readonly linking = new Linking({ cells: () => this.grid.cells, active: () => this.grid.active });
   private readonly cine = new Cine(
     () => {
       const { cell } = this;
@@ -76,10 +75,23 @@ class GridViewer implements Viewer, CellHost {
     this.language = options.lang ?? 'zh';
     this.author = options.author ?? '';
     this.base = options.base ?? '/services/images';
+    this.described = new Described(this.base);
     this.onState = options.onState;
     this.corners = options.corners;
     this.tool = options.tool ?? 'window';
-    this.layoutName = isLayout(options.layout) ? options.layout : '1x1';
+    this.grid = new Grid(
+      {
+        root: this.root,
+        make: () => new Cell(this, `${this.id}-c${(this.cellNumber += 1)}`),
+        label: (position) => `${say('cell', this.language)} ${position + 1}`,
+        resized: () => this.root.clientWidth > 1 && this.root.clientHeight > 1 && this.engine.resize(true, true),
+        changed: () => {
+          this.linking.lead();
+          this.tellState();
+        },
+      },
+      isLayout(options.layout) ? options.layout : '1x1',
+    );
     adoptStyle(parent);
     this.root.className = 'px-viewer';
     this.root.tabIndex = 0;
@@ -89,10 +101,10 @@ class GridViewer implements Viewer, CellHost {
     this.root.addEventListener('pointerdown', this.pointerDown, true);
     this.endDrops = acceptDrops(
       this.root,
-      (target) => this.cells.findIndex((cell) => cell.root.contains(target)),
+      (target) => this.grid.at(target),
       (series, cell) => {
         this.setActive(cell);
-        this.emit('dropped', { ...series, cell: this.active });
+        this.emit('dropped', { ...series, cell: this.grid.active });
       },
     );
     parent.append(this.root);
@@ -108,16 +120,15 @@ class GridViewer implements Viewer, CellHost {
     });
     this.spatial = new Spatial(
       {
-        cells: () => this.cells,
-        active: () => this.active,
-        layout: () => this.layoutName,
+        cells: () => this.grid.cells,
+        active: () => this.grid.active,
+        layout: () => this.grid.layout,
         arrange: (layout, active) => {
           this.setLayout(layout);
           this.setActive(active);
         },
         put: (cell, source, { info, grey, index }) => {
-          cell.info = info;
-          this.described.add(cell);
+          this.described.take(cell, info);
           cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
       },
@@ -126,58 +137,33 @@ class GridViewer implements Viewer, CellHost {
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.root);
     viewers.add(this);
-    this.arrange();
+    this.grid.arrange();
   }
 
   // ---- grid -----------------------------------------------------------------------------------------------------
 
-  private arrange(): void {
-    const { columns, rows } = gridOf(this.layoutName);
-    const wanted = columns * rows;
-    // The active cell keeps its picture when the grid shrinks.
-    while (this.cells.length > wanted) {
-      const last = this.cells.length - 1;
-      const [gone] = this.cells.splice(this.active === last ? last - 1 : last, 1);
-      gone?.dispose();
-      this.active = Math.min(this.active, this.cells.length - 1);
-    }
-    while (this.cells.length < wanted) {
-      const cell = new Cell(this, `${this.id}-c${(this.cellNumber += 1)}`);
-      this.cells.push(cell);
-      this.root.append(cell.root);
-    }
-    this.root.dataset['cells'] = String(wanted);
-    this.root.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
-    this.setActive(this.active);
-    this.resize();
-  }
-
   resize(): void {
-    if (this.disposed) return;
-    for (const cell of this.cells) cell.enable();
-    if (this.root.clientWidth > 1 && this.root.clientHeight > 1) this.engine.resize(true, true);
-    for (const cell of this.cells) cell.resized();
+    if (!this.disposed) this.grid.resize();
   }
 
   setLayout(layout: LayoutName): void {
-    if (!isLayout(layout) || layout === this.layoutName) return;
-    this.layoutName = layout;
-    this.arrange();
-    this.tellState();
+    this.grid.setLayout(layout);
+  }
+
+  nextLayout(): void {
+    this.setLayout(nextLayout(this.grid.layout));
   }
 
   setActive(cell: number): void {
-    this.active = Math.min(Math.max(0, cell), this.cells.length - 1);
-    this.linking.lead();
-    this.cells.forEach((one, position) => {
-      one.root.classList.toggle('px-active', position === this.active);
-      one.root.setAttribute('aria-label', `${say('cell', this.language)} ${position + 1}`);
-    });
-    this.tellState();
+    this.grid.setActive(cell);
+  }
+
+  private get cells(): readonly Cell[] {
+    return this.grid.cells;
   }
 
   private get cell(): Cell {
-    return this.cells[this.active] as Cell;
+    return this.grid.cell;
   }
 
   shows(series: Series): boolean {
@@ -192,35 +178,17 @@ class GridViewer implements Viewer, CellHost {
     if (request.cell !== undefined && this.cells[request.cell]) this.setActive(request.cell);
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
-    this.given.set(cell, request.info ?? {});
-    cell.info = request.info ?? {};
-    this.described.delete(cell);
+    this.described.open(cell, request.info ?? {});
     cell.show(request.plane ? new Reformat(series, { name: request.plane }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
     });
-    void this.completeInfo(cell, series);
-  }
-
-  private async completeInfo(cell: Cell, series: Series): Promise<void> {
-    const read = await caseInfo(this.base, series.key.study, series.key.series);
-    if (cell.series?.base !== series || this.disposed) return;
-    const given = this.given.get(cell) ?? {};
-    // What was given holds; what was given as unknown does not hide what was read.
-    const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined)) as CaseInfo;
-    cell.info = { ...read, ...known, patient: { ...read.patient, ...given.patient } };
-    this.described.add(cell);
-    cell.applyAutomatic();
-    cell.refresh();
+    void this.described.complete(cell, series);
   }
 
   setInfo(info: CaseInfo): void {
-    const { cell } = this;
-    const given = { ...this.given.get(cell), ...info };
-    this.given.set(cell, given);
-    cell.info = { ...cell.info, ...info, patient: { ...cell.info.patient, ...info.patient } };
-    cell.refresh();
+    this.described.add(this.cell, info);
   }
 
   prefetch(series: SeriesRef | SeriesRef[]): void {
@@ -266,8 +234,17 @@ class GridViewer implements Viewer, CellHost {
     if (opened && preset) this.cell.apply(preset.choice(opened));
   }
 
+  presetAt(position: number): void {
+    const preset = this.presets()[position];
+    if (preset) this.preset(preset.id);
+  }
+
   setGamma(gamma: number): void {
     if (Number.isFinite(gamma)) this.cell.setGamma(gamma);
+  }
+
+  stepGamma(step: 1 | -1): void {
+    this.setGamma(nextGamma(this.cell.grey.gamma, step));
   }
 
   setPresets(presets: OwnPreset[]): void {
@@ -277,9 +254,8 @@ class GridViewer implements Viewer, CellHost {
   }
 
   automatic(cell: Cell): Choice | null {
-    const facts = this.facts(cell);
     // A preset for a description that is still to come might stand before the one that fits without it.
-    return this.described.has(cell) || (facts.modality !== null && facts.description !== null) ? automaticChoice(facts, this.own) : null;
+    return this.described.settled(cell) ? automaticChoice(this.facts(cell), this.own) : null;
   }
 
   invert(): void {
@@ -319,9 +295,17 @@ class GridViewer implements Viewer, CellHost {
     else this.cine.stop();
   }
 
+  toggleCine(): void {
+    this.play(this.cine.setting ? null : { fps: 10, mode: 'forward' });
+  }
+
   setLinked(on: boolean): void {
     this.linking.set(on);
     this.tellState();
+  }
+
+  toggleLinked(): void {
+    this.setLinked(!this.linking.on);
   }
 
   /** Of the active cell's series, in every cell that shows it. */
@@ -364,13 +348,25 @@ class GridViewer implements Viewer, CellHost {
   leaving(source: ImageSource): void {
     if (source.variant === '') return;
     this.drawn.leave(source);
-    const prefix = imageIdOf(this.id, source, 0).replace(/0$/, '');
+    const prefix = sourcePrefix(this.id, source);
     // Not before the next picture is on the screen: Cornerstone may still draw the old one.
     window.setTimeout(() => removeSources((imageId) => imageId.startsWith(prefix)), REST);
   }
 
   scrollTo(index: number): void {
     this.cell.scrollTo(index);
+  }
+
+  scrollBy(images: number): void {
+    this.cell.scrollBy(images);
+  }
+
+  scrollToEnd(last: boolean): void {
+    this.cell.scrollTo(last ? this.cell.count - 1 : 0);
+  }
+
+  zoomBy(factor: number): void {
+    this.cell.zoomBy(factor);
   }
 
   valueAt(point: [number, number], index?: number): number | number[] | null {
@@ -381,7 +377,7 @@ class GridViewer implements Viewer, CellHost {
     return this.cell.screenOf(point);
   }
 
-  canvas(cell = this.active): HTMLCanvasElement | null {
+  canvas(cell = this.grid.active): HTMLCanvasElement | null {
     return this.cells[cell]?.canvas ?? null;
   }
 
@@ -395,50 +391,23 @@ class GridViewer implements Viewer, CellHost {
         cell.render();
       } else cell.empty();
     }
-    this.setActive(this.active);
+    this.setActive(this.grid.active);
+  }
+
+  setKeys(keys: OwnKeys): void {
+    this.ownKeys = keys;
   }
 
   private readonly pointerDown = (event: PointerEvent): void => {
-    const position = this.cells.findIndex((cell) => cell.root.contains(event.target as Node));
-    if (position >= 0 && position !== this.active) this.setActive(position);
+    const position = this.grid.at(event.target as Node);
+    if (position >= 0 && position !== this.grid.active) this.setActive(position);
     this.root.focus({ preventScroll: true });
   };
 
   private readonly keyDown = (event: KeyboardEvent): void => {
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
-    const done = press(event, {
-      tool: (name) => this.setTool(name),
-      scroll: (images) => this.cell.scrollBy(images),
-      end: (last) => this.cell.scrollTo(last ? this.cell.count - 1 : 0),
-      preset: (position) => {
-        const preset = this.presets()[position];
-        if (preset) this.preset(preset.id);
-      },
-      reset: () => this.reset(),
-      invert: () => this.invert(),
-      gamma: (step) => this.setGamma(nextGamma(this.cell.grey.gamma, step)),
-      rotate: (degrees) => this.rotate(degrees),
-      flip: (axis) => this.flip(axis),
-      layout: () => this.setLayout(nextLayout(this.layoutName)),
-      mpr: () => this.mpr(),
-      cine: () => this.play(this.cine.setting ? null : { fps: 10, mode: 'forward' }),
-      link: () => this.setLinked(!this.linking.on),
-      remove: () => this.drawn.removeOn(this.cell.imageId),
-      zoom: (factor) => this.cell.zoomBy(factor),
-      undo: () => this.undo(),
-      cancel: () => {
-        const busy = isDrawing(this.group);
-        this.stopDrawing();
-        return busy;
-      },
-      finish: () => {
-        const drawing = isDrawing(this.group);
-        finishDrawing(this.group, this.cells.map((cell) => cell.stage));
-        return drawing;
-      },
-      redo: () => this.redo(),
-    });
-    if (!done) return;
+    const command = commandOf(event, this.ownKeys);
+    if (!command || command.run(this) === false) return;
     event.preventDefault();
     event.stopPropagation();
   };
@@ -473,6 +442,22 @@ class GridViewer implements Viewer, CellHost {
     this.drawn.redo();
   }
 
+  cancel(): boolean {
+    const busy = isDrawing(this.group);
+    this.stopDrawing();
+    return busy;
+  }
+
+  finish(): boolean {
+    const drawing = isDrawing(this.group);
+    finishDrawing(this.group, this.cells.map((cell) => cell.stage));
+    return drawing;
+  }
+
+  removeHere(): void {
+    this.drawn.removeOn(this.cell.imageId);
+  }
+
   removeMeasurement(id: string): void {
     this.drawn.remove(id);
   }
@@ -485,39 +470,21 @@ class GridViewer implements Viewer, CellHost {
 
   state(): ViewerState {
     const { cell } = this;
-    const { series } = cell;
-    const modality = cell.info.modality ?? null;
     return {
-      study: series?.key.study ?? null,
-      series: series?.key.series ?? null,
-      modality,
-      index: cell.index,
-      count: cell.count,
-      loaded: series?.loaded ?? 0,
-      phase: series?.phase ?? 'empty',
-      window: cell.grey.lut ? null : cell.getWindow(),
-      lut: cell.grey.lut ? lutName(cell.grey.lut) : null,
-      gamma: cell.grey.gamma,
-      inverted: cell.inverted,
-      ...cell.view(),
+      ...stateOf(cell, this.language, this.presets()),
       tool: this.tool,
-      layout: this.layoutName,
-      active: this.active,
-      filter: series ? this.filterOf(series) : null,
+      layout: this.grid.layout,
+      active: this.grid.active,
+      filter: cell.series ? this.filterOf(cell.series) : null,
       cine: this.cine.setting,
       linked: this.linking.on,
       mpr: this.spatial.mpr.on,
-      plane: cell.currentFrame()?.plane?.name ?? null,
-      slab: series instanceof Reformat ? (series.setting.slab ?? null) : null,
       point: this.spatial.place ? [...this.spatial.place.at] : null,
-      warnings: cell.warnings(),
-      presets: this.presets().map(({ id, zh, en, own }) => ({ id, label: this.language === 'zh' ? zh : en, own: own ?? false })),
-      description: cell.info.series_description ?? null,
     };
   }
 
   changed(cell: Cell): void {
-    if (cell === this.cells[this.active]) this.tellState();
+    if (cell === this.cell) this.tellState();
   }
 
   private tellState(): void {
@@ -543,7 +510,7 @@ class GridViewer implements Viewer, CellHost {
   retry(cell: Cell): void {
     if (!cell.series) return;
     const { study, series } = cell.series.key;
-    const info = this.given.get(cell);
+    const info = this.described.of(cell);
     this.show({ study, series, cell: this.cells.indexOf(cell), ...(info ? { info } : {}) });
   }
 
@@ -567,8 +534,7 @@ class GridViewer implements Viewer, CellHost {
     this.stopDrawing();
     this.cine.stop();
     this.drawn.dispose();
-    for (const cell of this.cells) cell.dispose();
-    this.cells = [];
+    this.grid.dispose();
     dropToolGroup(this.id);
     this.engine.destroy();
     viewers.delete(this);

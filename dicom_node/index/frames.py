@@ -251,6 +251,14 @@ def _sent_as_stored(ds: Header, *, monochrome: bool) -> bool:
     return allocated == 8 and text(ds, "PhotometricInterpretation") == "RGB" and not integer(ds, "PlanarConfiguration")
 
 
+def _used_bits(ds: Header, allocated: int) -> list[int] | None:
+    """[Bits Stored, High Bit] where a pixel's value does not fill its cell: the other bits may hold overlays (PS3.5 8.1.1); else None."""
+    stored = integer(ds, "BitsStored") or allocated
+    high = integer(ds, "HighBit")
+    high = stored - 1 if high is None else high
+    return [stored, high] if 0 < stored <= high + 1 <= allocated and stored < allocated else None
+
+
 def _stored(ds: Header, keyword: str, *, bits: int, signed: bool) -> int | None:
     """A stored pixel value of the header in the pixels' own sign (its VR often says otherwise)."""
     found = integer(ds, keyword)
@@ -278,6 +286,7 @@ def build(ds: Header, sop_uid: str, syntax: str) -> list[Frame]:
     common: Frame = {
         "index": 0,
         "_raw": raw,  # private: the stored bytes are what is sent
+        "_used": _used_bits(ds, form["bits"]) if raw and monochrome else None,  # private: what of them is the pixel's value
         "sop_uid": sop_uid,
         "frame": 1,
         "number": integer(ds, "InstanceNumber"),

@@ -95,7 +95,7 @@ def _stored(path: Path, chosen: Frames) -> Iterator[bytes]:
 def _native(path: Path, row: Row, chosen: Frames) -> Iterator[bytes]:
     opened: dict[Path, pydicom.Dataset] = {}
     for frame in chosen:
-        data = pixels.fetch(path, row["pixel_offset"], frame, opened)
+        data = pixels.fetch(path, row["pixel_offset"], frame, opened, as_stored=True)
         ds = opened.get(path)
         if ds is not None and integer(ds, "BitsAllocated") == 1:
             data = np.packbits(np.frombuffer(data, np.uint8), bitorder="little").tobytes()

@@ -140,10 +140,25 @@ def _stream_size(stream: bytes) -> tuple[int, int] | None:
     return None
 
 
-def fetch(path: Path, pixel_offset: int | None, frame: Frame, opened: dict[Path, Dataset]) -> bytes:
-    """The bytes of one frame as they are sent. `opened` keeps the data set between frames of one file."""
+def pixel_values(data: bytes, frame: Frame) -> bytes:
+    """Stored bytes of a native frame with nothing but the pixels' values in them: other bits of a cell may be overlays (PS3.5 8.1.1)."""
+    if frame["_used"] is None:
+        return data
+    stored, high = frame["_used"]
+    size = frame["bits"] // 8
+    cells = np.frombuffer(data, f"<u{size}")
+    if not frame["signed"] and high == stored - 1:
+        return bytes((cells & ((1 << stored) - 1)).tobytes())
+    # up until the sign is the highest bit, and down again with it
+    up = (cells << (frame["bits"] - 1 - high)).view(f"<{'i' if frame['signed'] else 'u'}{size}")
+    return bytes((up >> (frame["bits"] - stored)).tobytes())
+
+
+def fetch(path: Path, pixel_offset: int | None, frame: Frame, opened: dict[Path, Dataset], *, as_stored: bool = False) -> bytes:
+    """The values of one frame's pixels; `as_stored`: native frames byte by byte as they came. `opened` keeps the data set between frames."""
     if frame["_raw"] and pixel_offset is not None:
-        return read_raw(path, pixel_offset, frame)
+        data = read_raw(path, pixel_offset, frame)
+        return data if as_stored else pixel_values(data, frame)
     ds = opened.get(path)
     if ds is None:
         opened.clear()

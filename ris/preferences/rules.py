@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 BIGGEST_DOCUMENT = 64_000
 """Bytes of a document as JSON."""
@@ -45,5 +45,24 @@ class WindowPresets(BaseModel):
     presets: Annotated[list[WindowPreset], Field(max_length=100)] = Field(default_factory=list)
 
 
-DOCUMENTS: dict[str, type[BaseModel]] = {"window-presets": WindowPresets}
+CommandId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+KeyName = Annotated[str, StringConstraints(min_length=1, max_length=24, pattern=r"^[^\s\x00-\x1f]+$|^ $")]
+
+
+class ViewerKeys(BaseModel):
+    """The keys a reader has chosen for commands of the viewer, by id of the command; the others keep their usual ones."""
+
+    model_config = ConfigDict(extra="forbid")
+    keys: Annotated[dict[CommandId, Annotated[list[KeyName], Field(max_length=6)]], Field(max_length=200)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def one_meaning(self) -> Self:
+        """A key means one command."""
+        given = [key for keys in self.keys.values() for key in keys]
+        if len(given) != len(set(given)):
+            raise ValueError("a key is given to two commands")
+        return self
+
+
+DOCUMENTS: dict[str, type[BaseModel]] = {"window-presets": WindowPresets, "viewer-keys": ViewerKeys}
 """Key → shape. A document that was never written is its shape without values."""

@@ -106,3 +106,30 @@ def test_of_writers_at_once_one_wins(house: House, start: int) -> None:
         one.join(30)
     assert sorted(codes) == [200] + [409] * 5
     assert person.get(PATH)["version"] == start + 1
+
+
+KEYS = "/me/preferences/viewer-keys"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mpr": ["m"], "cine": ["m"]}, {"mpr": ["m", "m"]}, {"MPR!": ["m"]}, {"mpr": ["a b"]}, {"mpr": [""]}, {"mpr": list("abcdefg")},
+        {"mpr": ["x" * 25]}, {"mpr": "m"}, {f"c{n}": [] for n in range(201)},
+    ],
+)  # fmt: skip
+def test_keys_mean_one_command(house: House, wrong: dict[str, Any]) -> None:
+    person = house.as_("technician.hb")
+    before = person.get(KEYS)
+    answer = person.ask("PUT", KEYS, json={"version": before["version"], "document": {"keys": wrong}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "preference.invalid")
+    assert person.get(KEYS) == before
+
+
+def test_keys_are_kept_as_they_are_named(house: House) -> None:
+    person = house.as_("technician.hb")
+    keys = {"tool-length": ["d", "Ctrl+Shift+l", " ", "?", "+"], "mpr": []}
+    version = person.get(KEYS)["version"]
+    assert person.ask("PUT", KEYS, json={"version": version, "document": {"keys": keys}}).status_code == 200
+    assert person.get(KEYS)["document"] == {"keys": keys}
+    assert house.as_("reviewer.hb").get(KEYS)["document"] == {"keys": {}}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
+from .node import Node
 from .server import ViewerServer
 from .streams import Stream
 
@@ -19,6 +20,14 @@ def server(front_end: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     running = ViewerServer(front_end, tmp_path_factory.mktemp("viewer"))
     yield running
     running.close()
+
+
+@pytest.fixture(scope="package")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """An empty node; each module sends what it looks at."""
+    running = Node(tmp_path_factory.mktemp("node"))
+    yield running
+    running.stop()
 
 
 class Bench:

@@ -1,4 +1,5 @@
 /** Parallel planes through a volume: the three of the patient, and any turned from them. All lengths mm, directions LPS. */
+import { closest } from '../closest';
 import { dot } from '../geometry';
 import { cross, type Vector } from '../orientation';
 import { cornersOf, type Cut, type Volume } from './volume';
@@ -84,11 +85,7 @@ export function originOf(planes: Planes, position: number): Vector {
 /** The plane nearest to a point. */
 export function nearest(planes: Planes, point: Vector): number {
   const depth = dot(point, planes.onwards);
-  let best = 0;
-  planes.depths.forEach((one, position) => {
-    if (Math.abs(one - depth) < Math.abs((planes.depths[best] as number) - depth)) best = position;
-  });
-  return best;
+  return closest(planes.depths.length, (position) => Math.abs((planes.depths[position] as number) - depth));
 }
 
 /** An attitude turned about an axis (unit vector), right-handed, by an angle in radians (Rodrigues). */
