@@ -11,6 +11,7 @@ import type { Measurement } from './measurements';
 import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
 import type { OwnPreset } from './presets';
+import type { MaskKind } from './volume/mask';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
 
@@ -21,6 +22,7 @@ export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
 export type { OwnKeys } from './keys';
 export type { OwnPreset } from './presets';
+export type { MaskKind } from './volume/mask';
 export type { PlaneName } from './volume/planes';
 export type { Slab } from './volume/reformat';
 
@@ -102,6 +104,8 @@ export interface ViewerState {
   /** Which computed plane the active cell shows; null for received images. */
   plane: PlaneName | null;
   slab: Slab | null;
+  /** What is taken out of the planes of the active cell's series. */
+  removed: MaskKind[];
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
@@ -151,6 +155,8 @@ export interface Viewer {
   mpr(on?: boolean): void;
   /** Thickness and projection of the active cell's plane; null for one plane. */
   setSlab(slab: Slab | null): void;
+  /** Takes these masks (as the masks service answers them) out of every plane of the active cell's series; none: the whole again. @throws Error for what is no mask. */
+  setMasks(masks: readonly ArrayBuffer[]): void;
   /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
   setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;

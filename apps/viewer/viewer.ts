@@ -27,6 +27,7 @@ import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
 import { UnsupportedViewer } from './unsupported';
+import { readMask, Removal } from './volume/mask';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
 import { say, type Language } from './words';
@@ -67,6 +68,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
   );
   /** By series: what is drawn of it in every cell. */
   private readonly filters = new Map<string, FilterSetting>();
+  /** By series: what is taken out of its planes. */
+  private readonly removals = new Map<string, Removal>();
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -131,6 +134,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
           this.described.take(cell, info);
           cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
+        removal: (base) => this.removalOf(base),
       },
       () => this.tellState(),
     );
@@ -179,7 +183,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
     this.described.open(cell, request.info ?? {});
-    cell.show(request.plane ? new Reformat(series, { name: request.plane }) : series, {
+    cell.show(request.plane ? new Reformat(series, { name: request.plane, removal: this.removalOf(series) }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
@@ -199,6 +203,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.stopDrawing();
     this.cine.stop();
     this.filters.clear();
+    this.removals.clear();
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
@@ -283,6 +288,20 @@ class GridViewer implements Viewer, CellHost, Commanded {
   setSlab(slab: Slab | null): void {
     const { series: source } = this.cell;
     if (source instanceof Reformat) this.cell.replace(source.with({ slab: slab && slab.thickness > 0 ? slab : null }));
+  }
+
+  setMasks(masks: readonly ArrayBuffer[]): void {
+    const base = this.cell.series?.base;
+    if (!base) return;
+    const removal = masks.length > 0 ? new Removal(masks.map(readMask)) : null;
+    if (removal) this.removals.set(base.key.series, removal);
+    else this.removals.delete(base.key.series);
+    for (const cell of this.cells) if (cell.series instanceof Reformat && cell.series.base === base) cell.replace(cell.series.with({ removal }));
+    this.tellState();
+  }
+
+  private removalOf(base: ImageSource): Removal | null {
+    return this.removals.get(base.key.series) ?? null;
   }
 
   setPoint(at: [number, number, number]): void {
@@ -479,6 +498,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       cine: this.cine.setting,
       linked: this.linking.on,
       mpr: this.spatial.mpr.on,
+      removed: cell.series ? (this.removalOf(cell.series.base)?.kinds ?? []) : [],
       point: this.spatial.place ? [...this.spatial.place.at] : null,
     };
   }

@@ -6,6 +6,7 @@ import type { ReadersGrey } from '../display';
 import type { LayoutName } from '../layout';
 import type { ImageSource } from '../source';
 import { ATTITUDES, turnedAbout, type PlaneName } from './planes';
+import type { Removal } from './mask';
 import { Reformat } from './reformat';
 import { middleOf } from './volume';
 
@@ -19,6 +20,8 @@ export interface Grid {
   arrange(layout: LayoutName, active: number): void;
   /** Shows a source in a cell as another was shown; from the middle without an index. */
   put(cell: Cell, source: ImageSource, like: Shown): void;
+  /** What is taken out of the planes of a series. */
+  removal(base: ImageSource): Removal | null;
 }
 
 interface Shown {
@@ -54,7 +57,7 @@ export class Mpr {
     this.grid.arrange('2x2', 0);
     this.grid.cells().forEach((cell, position) => {
       const name = PLANES[position];
-      if (name) this.grid.put(cell, new Reformat(base, { name }), { info, grey });
+      if (name) this.grid.put(cell, new Reformat(base, { name, removal: this.grid.removal(base) }), { info, grey });
       else this.grid.put(cell, base, { info, grey, index });
     });
   }

@@ -3,6 +3,7 @@ import type { Frame, SeriesHeader } from '../frame';
 import type { Vector } from '../orientation';
 import type { FramePixels } from '../pixels';
 import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from '../source';
+import type { Removal } from './mask';
 import { originOf, planesOf, type Attitude, type PlaneName, type Planes } from './planes';
 import { resample, type Pixels, type SlabMode } from './resample';
 import { FEWEST, volumeOf, type Refusal, type Volume } from './volume';
@@ -19,6 +20,8 @@ export interface Setting {
   /** One of the planes goes through this point, LPS mm. */
   through?: Vector | null | undefined;
   slab?: Slab | null | undefined;
+  /** What is taken for air. */
+  removal?: Removal | null | undefined;
 }
 
 /** This series cannot be cut in other planes, and why. */
@@ -139,7 +142,11 @@ export class Reformat implements ImageSource {
   /** Images that cannot be decoded are no cuts: their neighbours go on, or a gap stays. */
   private inputsOf(volume: Volume): Pixels {
     volume.cuts = volume.cuts.filter((cut) => this.base.pixels(cut.index) !== null);
-    return volume.cuts.map((cut) => this.base.pixels(cut.index) as FramePixels);
+    const { removal } = this.setting;
+    return volume.cuts.map(({ index }) => {
+      const pixels = this.base.pixels(index) as FramePixels;
+      return removal ? removal.from(this.base.frame(index), pixels) : pixels;
+    });
   }
 
   private prepare(): void {
@@ -152,10 +159,10 @@ export class Reformat implements ImageSource {
       this.refusal = new NotAVolume(volume);
       return;
     }
-    const { name, attitude, through, slab } = this.setting;
+    const { name, attitude, through, slab, removal } = this.setting;
     this.volume = volume;
     this.planes = planesOf(volume, name, attitude, through ?? null);
-    this.header = { frames: framesOf(this.planes, header.frames[volume.cuts[volume.cuts.length >> 1]?.index ?? 0] as Frame, slab ?? null), order: [this.planes.depths.length >> 1], warnings: header.warnings };
+    this.header = { frames: framesOf(this.planes, header.frames[volume.cuts[volume.cuts.length >> 1]?.index ?? 0] as Frame, slab ?? null), order: [this.planes.depths.length >> 1], warnings: [...header.warnings, ...(removal?.marks ?? [])] };
   }
 }
 
