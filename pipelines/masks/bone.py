@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -20,6 +21,7 @@ Index = tuple[float, float, float]
 """(frame, row, column) of a volume."""
 Progress = Callable[[float], None]
 Levels = tuple[float, float] | None
+Plane = np.ndarray[Any, Any]
 
 BRIGHT = 140.0
 """HU from which a coarse voxel takes part."""
@@ -44,6 +46,8 @@ PLAQUE = 150.0
 """mm³: a very bright piece up to this size may be a plaque in the wall of a vessel."""
 LOOSE_PIECE = 3000.0
 """mm³: a very bright piece up to this size changes its kind as a whole when it is pointed at."""
+DARKER = 0.8
+"""Share of the faintest vessel's HU below which a hole in bone holds no vessel."""
 CLICK = 3.0
 """mm around a place that a reader points at."""
 HOLE = 60.0
@@ -64,6 +68,8 @@ class Prepared:
     thin: Mask
     """Vessels too thin for a core."""
     dense: Mask
+    faintest: float
+    """Mean HU of the faintest larger vessel; endless where there is none."""
     smooth: Floats
     """Coarse HU, for filling what the cortex encloses."""
 
@@ -97,7 +103,7 @@ def prepare(
     vessel_level = levels[1] if levels else 0.0
     dense = peaks[net.mask] > max(420.0, vessel_level + 120.0) + lift
     progress(0.7)
-    return Prepared(grid, net, values, cores, is_bone, thin, dense & ~thin, mean)
+    return Prepared(grid, net, values, cores, is_bone, thin, dense & ~thin, levels[0] if levels else float("inf"), mean)
 
 
 def _cores(net: Net, even: Mask, grid: Grid) -> Ints:
@@ -257,24 +263,36 @@ def _reached(net: Net, seeds: Mask) -> Mask:
 
 
 def _enclosed(bone: Mask, vessel: Mask, prepared: Prepared) -> Floats:
-    """What bone encloses in a cut and is no canal: marrow (brighter than the cord) and small holes. 1 where filled."""
+    """What bone encloses in a cut and is no canal: marrow (brighter than the cord) and small holes. 1 where filled, and within bone."""
     _, row, column = prepared.grid.coarse_spacing
-    largest = HOLE / (row * column)
     filled = np.zeros(bone.shape, np.float32)
     for frame in range(len(bone)):
         if not bone[frame].any():
             continue
         closed = ndimage.binary_closing(bone[frame], iterations=1)
         holes = ndimage.binary_fill_holes(closed) & ~bone[frame]
-        holes &= ~vessel[frame]
-        labels, count = ndimage.label(holes)
-        if not count:
-            continue
-        sizes = np.bincount(labels.ravel(), minlength=count + 1)
-        # the edge of a hole is bright by partial volume
-        inner = np.where(ndimage.binary_erosion(holes), labels, 0).ravel()
-        means = np.bincount(inner, prepared.smooth[frame].ravel(), count + 1) / np.maximum(np.bincount(inner, minlength=count + 1), 1)
-        good = (sizes < largest) | (means > MARROW)
+        # marrow darker than every vessel is marrow, though its noise may look like a vessel's; an artery in a canal of bone is brighter
+        labels, _, means = _levels(holes, prepared.smooth[frame])
+        marrow = (means > MARROW) & (means < DARKER * prepared.faintest)
+        marrow[0] = False
+        found = marrow[labels]
+        labels, sizes, means = _levels(holes & ~vessel[frame] & ~found, prepared.smooth[frame])
+        good = (sizes * row * column < HOLE) | (means > MARROW)
         good[0] = False
-        filled[frame] = good[labels]
+        found |= good[labels]
+        # within bone a voxel that noise has made dark is bone too
+        filled[frame] = found | ndimage.binary_erosion(found | bone[frame])
     return filled
+
+
+def _levels(holes: Plane, hu: Floats) -> tuple[Plane, Plane, Plane]:
+    """Number of the hole of each place (0: none), and for each number its size and mean HU without its edge (bright by partial volume)."""
+    labels, count = ndimage.label(holes)
+    flat = labels.ravel()
+    sizes = np.bincount(flat, minlength=count + 1)
+    inner = np.where(ndimage.binary_erosion(holes).ravel(), flat, 0)
+    inside = np.bincount(inner, minlength=count + 1)
+    means = np.bincount(inner, hu.ravel(), count + 1) / np.maximum(inside, 1)
+    # a hole as thin as its edge is judged as a whole
+    whole = np.bincount(flat, hu.ravel(), count + 1) / np.maximum(sizes, 1)
+    return labels, sizes, np.where(inside > 0, means, whole)

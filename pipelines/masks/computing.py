@@ -1,4 +1,4 @@
-"""The process that computes: one mask at a time, at the lowest priority, within its own bound of memory.
+"""The process that computes: one mask at a time, at a low priority, within its own bound of memory.
 
 It keeps what was prepared for the last series, so that a reader's clicks need neither the pixels again nor the seeds.
 """
@@ -22,7 +22,7 @@ from pipelines.masks.problems import Problem
 from pipelines.masks.series import Geometry, hounsfield
 from pipelines.masks.table import table
 
-NICE = 15
+NICE = 5
 Volume = np.ndarray[tuple[int, int, int], np.dtype[np.int16]]
 Progress = Callable[[float], None]
 
