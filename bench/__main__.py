@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 
-from bench import bone, desk, disk, growth, reading, store, viewing
+from bench import bone, desk, disk, growth, reading, store, viewing, workstation
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
@@ -17,14 +17,20 @@ GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (reading.IDS, reading.measure),
     (viewing.IDS, viewing.measure),
     (growth.IDS, growth.measure),
+    (workstation.IDS, workstation.measure),
     (bone.IDS, bone.measure),
 ]
+
+
+# names of groups that are no beginning of their ids
+NAMES: dict[str, tuple[str, ...]] = {"view": workstation.IDS}
 
 
 def main() -> None:
     """Measure, print and write."""
     prefix = sys.argv[1] if len(sys.argv) > 1 else ""
-    chosen = [measure for ids, measure in GROUPS if any(name.startswith(prefix) for name in ids)]
+    named = NAMES.get(prefix, ())
+    chosen = [measure for ids, measure in GROUPS if any(name.startswith(prefix) or name in named for name in ids)]
     if not chosen:
         known = ", ".join(name for ids, _ in GROUPS for name in ids)
         sys.exit(f"no figure starts with {prefix!r}; known: {known}")
@@ -32,7 +38,7 @@ def main() -> None:
     for measure in chosen:
         try:
             for result in measure():
-                if result.id.startswith(prefix):
+                if result.id.startswith(prefix) or result.id in named:
                     print(
                         f"{result.id:20} {result.value:10g} {result.unit:6} goal {result.goal} holds {result.holds}  {result.peer}",
                         flush=True,

@@ -124,7 +124,7 @@ def pair(program: str, prepare: Callable[[Path], None] = lambda _: None) -> Iter
         folder = stack.enter_context(bench_folder())
         prepare(folder / "node")
         ours = stack.enter_context(node(folder))
-        peer, http = stack.enter_context(_orthanc(program, folder))
+        peer, http = stack.enter_context(orthanc_server(program, folder))
         yield Pair(ours, peer, folder, http)
 
 
@@ -165,7 +165,8 @@ def storescp(folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _orthanc(program: str, folder: Path) -> Iterator[tuple[Server, str]]:
+def orthanc_server(program: str, folder: Path) -> Iterator[tuple[Server, str]]:
+    """The peer over `folder`/orthanc, and the address of its own web interface."""
     port, web = take_free_port(), take_free_port()
     plugins = [str(path) for root in ("/usr/share/orthanc/plugins", "/usr/lib/orthanc") for path in Path(root).glob(PLUGIN)]
     settings: dict[str, Any] = {

@@ -14,10 +14,7 @@ import numpy as np
 import orjson
 
 Row = dict[str, Any]
-
-
 COOKIE = "hub-ticket"
-"""Name of the cookie in which a browser carries its ticket (docs/interfaces.md, section 2)."""
 
 
 class NodeError(RuntimeError):
@@ -26,6 +23,10 @@ class NodeError(RuntimeError):
     def __init__(self, status: int, code: str, detail: str, words: Mapping[str, Any]) -> None:
         super().__init__(f"{status} {code}: {detail}")
         self.status, self.code, self.detail, self.words = status, code, detail, words
+
+
+class TooLargeError(RuntimeError):
+    """An object has more bytes than the caller wants to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def read_published(folder: Path) -> Published:
 class NodeClient:
     """One kept connection pool; `ticket` is asked for before each request.
 
-    `browser`: it is the ticket of a browser that a service passes on, which travels as a cookie.
+    `browser`: it is a browser's ticket, which a service hands on to read what its caller may read; it travels as the cookie it is.
     """
 
     def __init__(self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0, browser: bool = False) -> None:
@@ -100,7 +101,8 @@ class NodeClient:
         self._http.close()
 
     def _headers(self) -> dict[str, str]:
-        return {"Cookie": f"{COOKIE}={self._ticket()}"} if self._browser else {"Authorization": f"Bearer {self._ticket()}"}
+        ticket = self._ticket()
+        return {"Cookie": f"{COOKIE}={ticket}"} if self._browser else {"Authorization": f"Bearer {ticket}"}
 
     @staticmethod
     def _check(response: httpx.Response) -> httpx.Response:
@@ -152,6 +154,25 @@ class NodeClient:
         """Headers of all instances of a series in DICOM JSON."""
         rows: list[Row] = self._get(f"/dicom-web/studies/{study}/series/{series}/metadata")
         return rows
+
+    def instance_metadata(self, study: str, series: str, instance: str) -> Row:
+        """Header of one instance in DICOM JSON."""
+        rows: list[Row] = self._get(f"/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata")
+        return rows[0]
+
+    def instance(self, study: str, series: str, instance: str, *, most: int) -> bytes:
+        """One object as it is stored (DICOM part 10); TooLargeError when it has more than `most` bytes."""
+        url = f"{self._base}/dicom-web/studies/{study}/series/{series}/instances/{instance}"
+        headers = self._headers() | {"Accept": "application/dicom; transfer-syntax=*"}
+        with self._http.stream("GET", url, headers=headers) as response:
+            self._check(response)
+            parts, size = [], 0
+            for part in response.iter_raw():
+                size += len(part)
+                if size > most:
+                    raise TooLargeError(f"more than {most} bytes")
+                parts.append(part)
+        return b"".join(parts)
 
     def series_header(self, study: str, series: str) -> Row:
         """Frames in order, order of the stream, warnings."""

@@ -75,13 +75,23 @@ class ServiceTicket:
 
 
 class RisClient:
-    """Calls of the records API with the ticket that `ticket()` returns (never a browser's: that one travels as a cookie)."""
+    """Calls of the records API with the ticket that `ticket()` returns.
+
+    `browser`: it is a browser's ticket, which a service hands on to read what its caller may read; it travels as the cookie it is.
+    """
 
     def __init__(
-        self, base_url: str, ticket: Callable[[], str], *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        ticket: Callable[[], str],
+        *,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        browser: bool = False,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._ticket = ticket
+        self._browser = browser
         self._client = httpx.Client(timeout=timeout, transport=transport, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -107,7 +117,9 @@ class RisClient:
         """Call `/api/v1<path>`; `key` is sent as Idempotency-Key. Raises RisProblem, or httpx.HTTPError when the service is away."""
         given = {name: value for name, value in (params or {}).items() if value is not None}
         for again in (True, False):
-            headers = {"Authorization": f"Bearer {self._ticket()}"} | ({"Idempotency-Key": key} if key else {})
+            ticket = self._ticket()
+            headers = {"Cookie": f"{COOKIE}={ticket}"} if self._browser else {"Authorization": f"Bearer {ticket}"}
+            headers |= {"Idempotency-Key": key} if key else {}
             response = self._client.request(
                 method,
                 f"{self._base}/api/v1{path}",
@@ -155,6 +167,10 @@ class RisClient:
     def exam(self, exam_id: int) -> Json:
         """Return an exam in full (audited as a view)."""
         return dict(self.call("GET", f"/exams/{exam_id}"))
+
+    def markings(self, exam_id: int) -> list[Json]:
+        """Return the markings of an exam that are not removed (audited as a view)."""
+        return list(self.call("GET", f"/exams/{exam_id}/markings")["rows"])
 
     def report(self, report_id: int) -> Json:
         """Return a report as the caller may see it."""

@@ -4,8 +4,8 @@
  */
 
 import type { Age } from '../desk/age'
-import { type Api, IMAGES, type Problem, RIS } from '../desk/shell'
-import type { Measurement } from '../viewer/api'
+import { type Api, EVIDENCE, IMAGES, type Problem, RIS } from '../desk/shell'
+import type { Measurement, OverlayLayer, OverlayShape, WindowSetting } from '../viewer/api'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
 export type Priority = 'stat' | 'urgent' | 'routine'
@@ -140,8 +140,24 @@ export class Records {
     return this.api.get(`${RIS}/exams/${id}`)
   }
 
-  summary(studyUid: string): Promise<Summary> {
-    return this.api.get(`${IMAGES}/studies/${encodeURIComponent(studyUid)}/summary`)
+  /** A segmentation has pixels, but is no picture: it lies on others. */
+  async summary(studyUid: string): Promise<Summary> {
+    const found = await this.api.get<Summary>(`${IMAGES}/studies/${encodeURIComponent(studyUid)}/summary`)
+    return { ...found, series: found.series.map((each) => ({ ...each, renderable: each.renderable && !WITHOUT_PICTURE.has(each.modality ?? '') })) }
+  }
+
+  /** What the objects of a series that is no picture are, and what of them lies on images. Large ones take their time. */
+  evidence(studyUid: string, seriesUid: string): Promise<Evidence> {
+    return this.api.get(`${EVIDENCE}/series/${encodeURIComponent(studyUid)}/${encodeURIComponent(seriesUid)}/overlay`, { timeout: 90_000 })
+  }
+
+  documentAddress(studyUid: string, seriesUid: string, sopUid: string): string {
+    return `${EVIDENCE}/instances/${studyUid}/${seriesUid}/${sopUid}/document`
+  }
+
+  /** The object as the node keeps it (DICOM part 10). */
+  objectAddress(studyUid: string, seriesUid: string, sopUid: string): string {
+    return `${IMAGES}/dicom-web/studies/${studyUid}/series/${seriesUid}/instances/${sopUid}?accept=application/dicom`
   }
 
   /** The series of a study by QIDO-RS (PS3.18 10.6). Unlike the summary it does not count as somebody's opening of the study: for fetching ahead. */
@@ -192,6 +208,12 @@ export class Records {
     return this.api.delete(`${RIS}/exams/${examId}/markings/${encodeURIComponent(id)}`, { query: { version }, retry: false, timeout: 8000 })
   }
 
+  /** A study's measurements as DICOM: an SR document, or presentation states in a ZIP archive; `leftOut`: how many are not in it. */
+  async exportMarkings(examId: number, studyUid: string, form: 'measurement-report' | 'presentation-states'): Promise<{ content: Blob; leftOut: number }> {
+    const answer = await this.api.raw('GET', `${EVIDENCE}/exams/${examId}/studies/${encodeURIComponent(studyUid)}/${form}`)
+    return { content: await answer.blob(), leftOut: Number(answer.headers.get('Markings-Left-Out') ?? 0) }
+  }
+
   async templates(filter: { modality?: string; body_part?: string; q?: string }): Promise<Template[]> {
     return listOf(await this.api.get<Listed<Template>>(`${RIS}/templates`, { query: filter }))
   }
@@ -235,6 +257,27 @@ export interface SeriesSummary {
   renderable: boolean
   warnings: string[]
 }
+/** Kinds of objects that are no pictures, as the evidence service tells them apart. */
+export const OBJECT_KINDS = ['segmentation', 'contours', 'presentation', 'key_objects', 'report', 'pdf', 'cda', 'mesh', 'ecg', 'waveform', 'video', 'radiotherapy', 'value_map', 'spatial', 'other'] as const
+export type ObjectKind = (typeof OBJECT_KINDS)[number]
+
+/** One line of a structured report. */
+export interface ContentRow { level: number; type: string; relation: string; name: string; value: string }
+export interface EvidenceObject { sop_uid: string; sop_class: string; what: ObjectKind; title: string; document: ContentRow[] | null }
+/** What others drew or wrote (docs/interfaces.md §6a). */
+export interface Evidence {
+  study: string
+  series: string
+  objects: EvidenceObject[]
+  layers: OverlayLayer[]
+  shapes: OverlayShape[]
+  /** Series that shapes lie on, the one with most first, and one of the images. */
+  shown_on: { series: string; images: number; index: number }[]
+  /** Of a presentation state, for the images it names. */
+  window: WindowSetting | null
+  warnings: { code: string; count: number }[]
+}
+
 export interface Summary {
   study_uid: string
   institution: string

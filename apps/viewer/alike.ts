@@ -8,7 +8,7 @@ const NEAR = 0.002;
 const NEAR_MM = 0.01;
 
 /** Computed from pixels and header (they may still be on their way), or said by the record. */
-const COMPUTED: readonly string[] = ['id', 'value', 'unit', 'stats', 'index', 'author', 'created', 'points', 'plane', 'frame'];
+const COMPUTED: readonly string[] = ['id', 'value', 'unit', 'stats', 'labels', 'index', 'author', 'created', 'points', 'plane', 'frame'];
 
 function rest(one: Measurement): string {
   const parts = Object.entries(one).filter(([name, part]) => !COMPUTED.includes(name) && part !== undefined);

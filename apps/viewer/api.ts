@@ -10,6 +10,7 @@ import type { WindowFunction } from './frame';
 import type { Measurement } from './measurements';
 import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
+import type { OverlayData, OverlayLook } from './overlays/overlay';
 import type { OwnPreset } from './presets';
 import type { MaskKind } from './volume/mask';
 import type { PlaneName } from './volume/planes';
@@ -21,6 +22,7 @@ export type { CineSetting } from './cine';
 export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
 export type { OwnKeys } from './keys';
+export type { OverlayData, OverlayLayer, OverlayLook, OverlayShape } from './overlays/overlay';
 export type { OwnPreset } from './presets';
 export type { MaskKind } from './volume/mask';
 export type { PlaneName } from './volume/planes';
@@ -145,8 +147,14 @@ export interface Viewer {
   /** Mirrors left and right, or top and bottom, of the screen. */
   flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
+  /** 1 mm of the patient as 1 mm on the glass (V-17). Asks how large the screen's pixels are when that is not known, or with `measure`. */
+  trueSize(measure?: boolean): void;
   /** Plays the active cell's series; null stops. */
   play(setting: CineSetting | null): void;
+  /** What others drew, on the images it names; null: none. */
+  setOverlay(overlay: OverlayData | null): void;
+  /** Which of its layers are shown, and how densely. */
+  setOverlayLook(look: OverlayLook): void;
   /** Whether scrolling, zoom, pan and window of the active view move the others too. */
   setLinked(on: boolean): void;
   /** Draws the active cell's series filtered; null as received. Values and measurements stay those received. */

@@ -13,6 +13,11 @@ export interface View {
   mirrored: boolean;
 }
 
+/** mm of the whole image; null where only a part of it has any, or none. */
+function spacingOf(frame: Frame): [number, number] | null {
+  return frame.calibrated ?? (frame.spacing_kind === 'none' || frame.outside ? null : frame.spacing);
+}
+
 export class Camera {
   constructor(private readonly viewport: Types.IStackViewport) {}
 
@@ -31,9 +36,15 @@ export class Camera {
   }
 
   scale(frame: Frame, room: number): Scale | null {
-    if (!frame.spacing || frame.spacing_kind === 'none' || frame.outside) return null;
+    const spacing = spacingOf(frame);
     const pixels = this.pixelsPerImagePixel(frame);
-    return pixels > 0 ? scaleFor(frame.spacing[1] / pixels, room, frame.spacing_kind === 'imager') : null;
+    return spacing && pixels > 0 ? scaleFor(spacing[1] / pixels, room, frame.spacing_kind === 'imager' && !frame.calibrated) : null;
+  }
+
+  /** How many times larger than the patient the image is on a screen of such CSS pixels; null where it has no mm. */
+  magnification(frame: Frame, mmPerPixel: number): number | null {
+    const spacing = spacingOf(frame);
+    return spacing ? (this.pixelsPerImagePixel(frame) * mmPerPixel) / spacing[1] : null;
   }
 
   view(): View {

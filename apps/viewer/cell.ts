@@ -11,6 +11,7 @@ import type { Vector } from './orientation';
 import type { Line } from './lines';
 import type { Lens } from './magnifier';
 import { Overlay } from './overlay';
+import { OverlayLayerCanvas } from './overlays/layer';
 import type { FramePixels } from './pixels';
 import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
@@ -18,6 +19,7 @@ import type { ImageSource } from './source';
 import { Stack } from './stack';
 import { setCell, type ToolCell } from './tools/cells';
 import type { Choice } from './presets';
+import { knownScreen } from './screen';
 import type { ImageActor } from './transfer';
 import type { Window } from './window';
 import { say, warningText } from './words';
@@ -26,6 +28,7 @@ export class Cell implements ToolCell {
   readonly root = document.createElement('div');
   readonly stage = document.createElement('div');
   private readonly overlay: Overlay;
+  private readonly foreign: OverlayLayerCanvas;
   private camera: Camera | null = null;
   private viewport: Types.IStackViewport | null = null;
   info: CaseInfo = {};
@@ -33,6 +36,8 @@ export class Cell implements ToolCell {
   private readonly pointer: Pointer;
   private readonly stack: Stack;
   private writing = 0;
+  /** How it looked at its image when it gave up its canvas. */
+  private seen: Types.ViewPresentation | null = null;
   /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
   private expecting = false;
 
@@ -44,6 +49,7 @@ export class Cell implements ToolCell {
     this.root.setAttribute('role', 'group');
     this.stage.className = 'px-stage px-hidden';
     this.root.append(this.stage);
+    this.foreign = new OverlayLayerCanvas(this.root);
     this.overlay = new Overlay(this.root, host.corners);
     setCell(this.stage, this);
     this.stack = new Stack({
@@ -63,6 +69,7 @@ export class Cell implements ToolCell {
       retry: () => host.retry(this),
     });
     this.stage.addEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
+    this.stage.addEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
     this.pointer = new Pointer(this, host);
     this.empty();
   }
@@ -100,19 +107,27 @@ export class Cell implements ToolCell {
     this.viewport = this.host.engine.getViewport(this.viewportId) as Types.IStackViewport;
     this.camera = new Camera(this.viewport);
     this.host.group.addViewport(this.viewportId, this.host.engine.id);
-    this.stack.enabled();
+    if (this.seen) this.stack.resume(this.viewport, this.seen);
+    else this.stack.enabled();
+    this.seen = null;
+  }
+
+  /** Gives up its canvas, and remembers how it looked at its image. */
+  disable(): void {
+    if (!this.viewport) return;
+    if (this.index >= 0) this.seen = this.viewport.getViewPresentation();
+    this.host.group.removeViewports(this.host.engine.id, this.viewportId);
+    this.host.engine.disableElement(this.viewportId);
+    this.viewport = null;
+    this.camera = null;
   }
 
   dispose(): void {
     this.stack.dispose();
     cancelAnimationFrame(this.writing);
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
-    if (this.viewport) {
-      this.host.group.removeViewports(this.host.engine.id, this.viewportId);
-      this.host.engine.disableElement(this.viewportId);
-      this.viewport = null;
-      this.camera = null;
-    }
+    this.stage.removeEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
+    this.disable();
     this.root.remove();
   }
 
@@ -142,6 +157,7 @@ export class Cell implements ToolCell {
     this.stack.leave();
     this.display.clear();
     this.pointer.clear();
+    this.foreign.clear();
     this.overlay.clear();
   }
 
@@ -164,6 +180,7 @@ export class Cell implements ToolCell {
   }
 
   private entered(): void {
+    this.foreign.clear();
     const frame = this.currentFrame();
     if (frame) this.display.enter(frame, this.stack.currentPixels());
     // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
@@ -265,6 +282,23 @@ export class Cell implements ToolCell {
     this.camera?.straighten();
     this.viewport.resetCamera();
     this.redraw();
+  }
+
+  /** Whether this zoom shows the true size, on a screen that was measured. */
+  private trueSize(frame: Frame): 'patient' | 'detector' | null {
+    const screen = knownScreen();
+    const times = screen && this.camera ? this.camera.magnification(frame, screen.mmPerPixel) : null;
+    if (times === null || Math.abs(times - 1) > 0.005) return null;
+    return frame.spacing_kind === 'imager' && !frame.calibrated ? 'detector' : 'patient';
+  }
+
+  /** Zooms so that 1 mm of the patient is 1 mm on the glass; false where the image has no mm. */
+  showTrueSize(mmPerPixel: number): boolean {
+    const frame = this.currentFrame();
+    const times = frame && this.camera?.magnification(frame, mmPerPixel);
+    if (!times) return false;
+    this.zoomBy(1 / times);
+    return true;
   }
 
   zoomBy(factor: number): void {
@@ -375,8 +409,18 @@ export class Cell implements ToolCell {
 
   /** Codes of the stream and of the summary, each once. */
   warnings(): string[] {
-    return [...new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])])];
+    const all = new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])]);
+    if (!this.currentFrame()?.calibrated) return [...all];
+    all.delete('no_spacing');
+    return ['calibrated', ...all];
   }
+
+  /** What others drew on the image, when it has just been drawn itself, or the overlay changed. */
+  readonly drawForeign = (): void => {
+    const frame = this.stage.classList.contains('px-hidden') ? null : this.currentFrame();
+    const { viewport } = this;
+    if (viewport) this.foreign.draw(this.host.foreign, frame, (point) => viewport.worldToCanvas(toWorld(frame as Frame, point)));
+  };
 
   private writeCorners(): void {
     const frame = this.currentFrame();
@@ -393,6 +437,7 @@ export class Cell implements ToolCell {
         gamma,
         inverted: this.inverted,
         zoom: this.camera.pixelsPerImagePixel(frame),
+        trueSize: this.trueSize(frame),
         hover: this.pointer.hover,
         place: this.pointer.place,
         filter: this.series ? this.host.filterOf(this.series) : null,

@@ -5,7 +5,9 @@ import type { CornerLayout } from './corners';
 import type { ReadersGrey } from './display';
 import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
+import type { Frame } from './frame';
 import type { Line, Mark } from './lines';
+import type { ShownOverlay } from './overlays/overlay';
 import type { Choice } from './presets';
 import type { ImageSource } from './source';
 import type { Window } from './window';
@@ -32,7 +34,11 @@ export interface CellHost {
   /** The view was zoomed, moved or turned; its window was changed by the reader. */
   viewed(cell: Cell): void;
   windowed(cell: Cell): void;
+  /** A frame of a source, with what is calibrated for it. */
+  calibrated(source: ImageSource, frame: Frame): Frame;
   filterOf(source: ImageSource): FilterSetting | null;
+  /** What others drew on the images, while it is shown. */
+  readonly foreign: ShownOverlay | null;
   /** Another image is on the screen. */
   moved(cell: Cell): void;
   /** Lines of other views on this one, and the 3D point. */

@@ -24,6 +24,7 @@ export interface Commanded {
   /** The measurement under the pointer, else the newest of the image. */
   removeHere(): void;
   zoomBy(factor: number): void;
+  trueSize(): void;
   undo(): void;
   redo(): void;
   /** Drops a drawing under way; false when there is none. */
@@ -63,6 +64,16 @@ export const COMMANDS: readonly Command[] = [
   tool('polygon', 'measure', 'o', '多边形', 'Polygon'),
   tool('ratio', 'measure', 'q', '长度比', 'Ratio of lengths'),
   tool('cardiothoracic', 'measure', 't', '心胸比', 'Cardiothoracic ratio'),
+  tool('lasso', 'measure', 'Shift+o', '磁性套索', 'Magnetic lasso'),
+  tool('calibration', 'measure', 'Shift+l', '按已知长度校准', 'Calibrate by a known length'),
+  tool('acetabular_index', 'measure', 'Shift+h', '髋臼指数', 'Acetabular index'),
+  tool('graf', 'measure', 'Shift+g', 'Graf α/β 角', 'Graf α and β'),
+  tool('leg_length', 'measure', 'Shift+d', '下肢长度', 'Leg length'),
+  tool('rectangle_annotation', 'measure', 'Shift+b', '矩形标注', 'Rectangle annotation'),
+  tool('circle_annotation', 'measure', 'Shift+c', '圆形标注', 'Circle annotation'),
+  tool('arrow', 'measure', 'Shift+a', '箭头', 'Arrow'),
+  tool('freehand', 'measure', 'Shift+p', '自由画笔', 'Free pen'),
+  tool('text', 'measure', 'Shift+t', '文字', 'Text'),
   { id: 'invert', group: 'image', zh: '反相', en: 'Invert', keys: ['i'], run: (viewer) => viewer.invert() },
   { id: 'gamma-brighter', group: 'image', zh: '伽马：更亮', en: 'Gamma: brighter', keys: ['.'], run: (viewer) => viewer.stepGamma(1) },
   { id: 'gamma-darker', group: 'image', zh: '伽马：更暗', en: 'Gamma: darker', keys: [','], run: (viewer) => viewer.stepGamma(-1) },
@@ -74,6 +85,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'reset', group: 'image', zh: '重置', en: 'Reset', keys: ['r', '0'], run: (viewer) => viewer.reset() },
   { id: 'zoom-in', group: 'image', zh: '放大', en: 'Zoom in', keys: ['+', '='], run: (viewer) => viewer.zoomBy(1.25) },
   { id: 'zoom-out', group: 'image', zh: '缩小', en: 'Zoom out', keys: ['-'], run: (viewer) => viewer.zoomBy(0.8) },
+  { id: 'true-size', group: 'image', zh: '1:1 真实大小', en: '1:1 true size', keys: ['Shift+z'], run: (viewer) => viewer.trueSize() },
   { id: 'previous-image', group: 'view', zh: '上一幅', en: 'Previous image', keys: ['ArrowUp', 'ArrowLeft'], run: (viewer) => viewer.scrollBy(-1) },
   { id: 'next-image', group: 'view', zh: '下一幅', en: 'Next image', keys: ['ArrowDown', 'ArrowRight'], run: (viewer) => viewer.scrollBy(1) },
   { id: 'ten-back', group: 'view', zh: '后退 10 幅', en: 'Ten images back', keys: ['PageUp'], run: (viewer) => viewer.scrollBy(-10) },

@@ -41,6 +41,8 @@ export interface CornerFacts {
   inverted: boolean;
   /** Screen pixels (CSS) for one image pixel. */
   zoom: number;
+  /** 1 mm of the patient is 1 mm on the glass; of the detector where that is what is known. */
+  trueSize: 'patient' | 'detector' | null;
   hover: string;
   filter: FilterSetting | null;
   /** Place of the patient under the pointer. */
@@ -119,7 +121,8 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
   hover: ({ hover }) => hover,
   place: ({ place }) => place,
   window: (facts, language) => windowText(facts, language),
-  zoom: ({ zoom }, language) => `${say('zoom', language)} ${Math.round(zoom * 100)}%`,
+  zoom: ({ zoom, trueSize }, language) =>
+    joined(`${say('zoom', language)} ${Math.round(zoom * 100)}%`, trueSize && say(trueSize === 'detector' ? 'trueSizeDetector' : 'trueSize', language)),
 };
 
 export function cornerText(item: CornerItem, facts: CornerFacts, language: Language): string {

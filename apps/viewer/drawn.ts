@@ -1,6 +1,8 @@
 /** The measurements of one viewer: those drawn on its images, and those that wait for their image; with undo and redo. */
 import { eventTarget } from '@cornerstonejs/core';
 import { annotation as annotations, Enums, type Types } from '@cornerstonejs/tools';
+import { Calibrations } from './calibrations';
+import type { Frame } from './frame';
 import { History } from './history';
 import { imageIdOf, sourcePrefix } from './loader';
 import { addToImage, annotationsOf, fromAnnotation, isMeasurement, placeOn, removeAnnotation, type Measurement } from './measurements';
@@ -19,6 +21,8 @@ export interface Around {
   render(): void;
   /** Whether the hand is on a measurement: half a drawing is no step. */
   busy(): boolean;
+  /** Other mm hold on some images. */
+  recalibrated(): void;
   /** The list changed; at most once a frame. */
   changed(list: Measurement[]): void;
 }
@@ -28,6 +32,7 @@ export class Drawn {
   /** What each annotation said last. */
   private readonly last = new Map<string, Measurement>();
   private readonly history = new History();
+  private readonly calibrations = new Calibrations();
   private resting = 0;
   private frame = 0;
 
@@ -54,7 +59,16 @@ export class Drawn {
     }
     if (waiting) this.place();
     // One order, whether an image is on the screen or not: a list that only changed its order is no step to undo.
-    return [...drawn, ...this.pending].sort((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id));
+    const list = [...drawn, ...this.pending].sort((a, b) => a.created.localeCompare(b.created) || a.id.localeCompare(b.id));
+    if (!this.calibrations.take(list)) return list;
+    this.reword();
+    this.around.recalibrated();
+    return this.list(); // by the mm that hold now
+  }
+
+  /** A frame of a source, with what is calibrated for it. */
+  calibrated(source: ImageSource, frame: Frame): Frame {
+    return this.calibrations.apply(source, frame);
   }
 
   /** Replaces all; what was before cannot be brought back by undo. */
@@ -90,6 +104,16 @@ export class Drawn {
 
   remove(id: string): void {
     this.erase(id);
+    this.around.render();
+    this.tell();
+  }
+
+  /** Writes the reader's words on an annotation. */
+  label(id: string, text: string): void {
+    const annotation = annotationsOf(this.around.id).find((one) => one.annotationUID === id);
+    if (!annotation) return;
+    annotation.data.label = text;
+    annotation.invalidated = true;
     this.around.render();
     this.tell();
   }
@@ -138,7 +162,7 @@ export class Drawn {
     }
   }
 
-  /** The texts on the images are of another language. */
+  /** The texts on the images are of another language, or of other mm. */
   reword(): void {
     for (const one of annotationsOf(this.around.id)) one.invalidated = true;
   }

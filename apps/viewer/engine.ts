@@ -3,14 +3,15 @@ import { cache, init as initCore, RenderingEngine } from '@cornerstonejs/core';
 import { addTool, annotation, Enums as ToolEnums, init as initTools, PanTool, ToolGroupManager, ZoomTool } from '@cornerstonejs/tools';
 import { removeSources, registerPixelLoader } from './loader';
 import { SeriesStore } from './store';
-import { PxAngle, PxCobb, PxEllipse, PxLength, PxProbe, PxRectangle } from './tools/drawing';
+import { KINDS, type MeasurementKind } from './measure/kinds';
+import { DRAWING_TOOLS } from './tools/drawing';
 import { CrosshairTool, MagnifierTool } from './tools/own';
-import { PxCardiothoracic, PxPolygon, PxPolyline, PxRatio, type PathTool } from './tools/path';
+import type { PathTool } from './tools/path';
 import { ScrollTool } from './tools/scroll';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', 'probe', 'length', 'angle', 'cobb', 'ellipse', 'rectangle', 'polyline', 'polygon', 'ratio', 'cardiothoracic', 'crosshair', 'magnifier'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', ...(Object.keys(KINDS) as MeasurementKind[]), 'crosshair', 'magnifier'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -18,16 +19,7 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   scroll: ScrollTool,
   zoom: ZoomTool,
   pan: PanTool,
-  probe: PxProbe,
-  length: PxLength,
-  angle: PxAngle,
-  cobb: PxCobb,
-  ellipse: PxEllipse,
-  rectangle: PxRectangle,
-  polyline: PxPolyline,
-  polygon: PxPolygon,
-  ratio: PxRatio,
-  cardiothoracic: PxCardiothoracic,
+  ...DRAWING_TOOLS,
   crosshair: CrosshairTool,
   magnifier: MagnifierTool,
 };

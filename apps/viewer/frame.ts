@@ -63,6 +63,8 @@ export interface Frame {
   /** [between rows, between columns]; null when the header gives none or zero. */
   spacing: [number, number] | null;
   spacing_kind: SpacingKind;
+  /** mm by a known length (V-17), as `spacing`: what measures uses it in place of the header's; where the image lies does not. */
+  calibrated?: [number, number] | null;
   /** Calibrated ultrasound regions, clipped to the picture; ends inclusive. `spacing` as above. */
   regions?: Region[] | null;
   /** A region reached beyond the picture: it was cut or shrunk after calibration, its mm are not certain. */

@@ -49,7 +49,11 @@ export function toWorld(frame: Frame, [x, y]: readonly [number, number]): [numbe
 export function toIndex(frame: Frame, point: Vector): [number, number] {
   const { origin, row, column, spacing } = planeOf(frame);
   const offset: Vector = [point[0] - origin[0], point[1] - origin[1], point[2] - origin[2]];
-  return [dot(offset, row) / spacing[0], dot(offset, column) / spacing[1]];
+  // Directions of a header are rounded, so not quite at right angles: solved as they are, `toWorld` and back is the same place.
+  const [along, down, skew] = [dot(row, row), dot(column, column), dot(row, column)];
+  const [x, y] = [dot(offset, row), dot(offset, column)];
+  const size = along * down - skew * skew;
+  return [(x * down - y * skew) / size / spacing[0], (y * along - x * skew) / size / spacing[1]];
 }
 
 /** As a measurement keeps it, and is read: 1/1000 pixel is finer than any hand, and longer numbers only make the record bigger. */

@@ -31,7 +31,10 @@ export function keysOf(command: Command, own: OwnKeys): readonly string[] {
 /** The command a key means; null when it means nothing here and should go on to the page. */
 export function commandOf(event: Pressed, own: OwnKeys = {}): Command | null {
   const name = keyName(event);
-  return name === null ? null : (COMMANDS.find((command) => keysOf(command, own).includes(name)) ?? null);
+  if (name === null) return null;
+  const named = (one: string): Command | null => COMMANDS.find((command) => keysOf(command, own).includes(one)) ?? null;
+  // A letter with Shift may be a key of its own; where it is none, it is the letter.
+  return (event.shiftKey && /^[a-z]$/.test(name) ? named(`Shift+${name}`) : null) ?? named(name);
 }
 
 const SHOWN: Readonly<Record<string, string>> = { ArrowUp: '↑', ArrowDown: '↓', ArrowLeft: '←', ArrowRight: '→', Escape: 'Esc', ' ': 'Space' };

@@ -12,6 +12,8 @@ import type { Language } from './words';
 interface Facts {
   modality: () => string | null;
   language: () => Language;
+  /** The frame, with what is calibrated for it. */
+  calibrated: (frame: Frame) => Frame;
   /** What is drawn instead of the pixels. */
   filter: () => FilterSetting | null;
 }
@@ -36,7 +38,7 @@ export function sourcePrefix(viewer: string, series: ImageSource): string {
 export function sourceOf(imageId: string | undefined): Measured | null {
   const source = imageId === undefined ? undefined : sources.get(imageId);
   if (!source || source.series.header === null) return null;
-  return { series: source.series, index: source.index, frame: source.series.frame(source.index), modality: source.modality(), language: source.language() };
+  return { series: source.series, index: source.index, frame: source.calibrated(source.series.frame(source.index)), modality: source.modality(), language: source.language() };
 }
 
 export function addSource(imageId: string, series: ImageSource, index: number, facts: Facts): void {

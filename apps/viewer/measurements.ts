@@ -4,11 +4,15 @@ import type { Frame } from './frame';
 import { cross } from './orientation';
 import { dot, offPlane, placeOf, planeOf, toIndex, toWorld, vectorOf } from './geometry';
 import { sourceOf } from './loader';
-import { isEnough, isKind, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
+import { knownLength } from './measure/calibration';
+import { isEnough, isKind, isWritten, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
 import type { RegionStats } from './measure/region';
 import type { Origin } from './tools/record';
 
 export type { MeasurementKind } from './measure/kinds';
+
+/** Characters of an annotation's text. */
+export const LONGEST_TEXT = 500;
 
 /** A computed plane: middle of its first pixel and directions (LPS mm), mm between rows and between columns. */
 export interface MeasuredPlane {
@@ -36,14 +40,23 @@ export interface Measurement {
   unit: string;
   /** Of the pixels inside a region. */
   stats?: RegionStats;
+  /** Names of the values, where there are several. */
+  labels?: string[];
+  /** What the reader wrote: words of an annotation, mm of a calibration. */
+  text?: string;
   author: string;
   created: string;
+}
+
+/** What an annotation of Cornerstone is here. */
+export function kindOf(annotation: Types.Annotation): MeasurementKind | undefined {
+  return kindOfTool(annotation.metadata?.toolName);
 }
 
 /** The measurement an annotation stands for; null when it is not ours or its image is gone. */
 export function fromAnnotation(annotation: Types.Annotation): Measurement | null {
   const { metadata } = annotation;
-  const kind = kindOfTool(metadata?.toolName);
+  const kind = kindOf(annotation);
   const source = sourceOf(metadata?.referencedImageId);
   const points = annotation.data.handles?.points;
   if (!kind || !source || !points || points.length < KINDS[kind].least) return null;
@@ -51,7 +64,9 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   // Rounded before it is read: what is saved says the same when it comes back.
   const places = points.slice(0, KINDS[kind].most).map((point) => placeOf(frame, point));
   const origin = (metadata as { origin?: Origin }).origin;
-  const { value, unit, stats } = KINDS[kind].read(source, places) as Reading;
+  const text = annotation.data.label ?? '';
+  if (isWritten(kind) && text === '') return null; // not written yet
+  const { value, unit, stats, labels } = KINDS[kind].read(source, places, text) as Reading;
   return {
     id: annotation.annotationUID ?? '',
     kind,
@@ -65,6 +80,8 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
     value,
     unit,
     ...(stats ? { stats } : {}),
+    ...(labels ? { labels } : {}),
+    ...(text === '' ? {} : { text }),
     author: origin?.author ?? '',
     created: origin?.created ?? '',
   };
@@ -107,7 +124,7 @@ export function addToImage(measurement: Measurement, imageId: string, frame: Fra
       origin: { author: measurement.author, created: measurement.created },
     },
     data: {
-      label: '',
+      label: measurement.text ?? '',
       cachedStats: {},
       handles: {
         points: points.map((point) => toWorld(frame, point)),
@@ -147,6 +164,9 @@ export function isMeasurement(data: unknown): data is Measurement {
     Array.isArray(one.points) &&
     isEnough(one.kind, one.points.length) &&
     one.points.every((point) => Array.isArray(point) && point.length === 2 && point.every((part) => Number.isFinite(part))) &&
+    (one.text === undefined || (typeof one.text === 'string' && one.text.length <= LONGEST_TEXT)) &&
+    (!isWritten(one.kind) || Boolean(one.text)) &&
+    (one.kind !== 'calibration' || (knownLength(one.text ?? '') !== null && one.plane === undefined)) &&
     (one.plane === undefined || isPlane(one.plane))
   );
 }

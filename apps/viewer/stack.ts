@@ -92,7 +92,7 @@ export class Stack {
 
   frameAt(position: number): Frame | null {
     const index = this.positions[position];
-    return this.source?.header && index !== undefined ? this.source.frame(index) : null;
+    return this.source?.header && index !== undefined ? this.around.host.calibrated(this.source, this.source.frame(index)) : null;
   }
 
   currentPixels(): FramePixels | null {
@@ -177,11 +177,14 @@ export class Stack {
     const viewport = around.viewport();
     if (!viewport || !source || this.shownAt < 0) return;
     const { turn } = this;
-    const imageIds = this.register(source);
-    void forgetImages(imageIds).then(async () => {
-      if (turn !== this.turn) return;
-      const view = viewport.getViewPresentation();
-      await viewport.setStack(imageIds, this.wanted);
+    void forgetImages(this.register(source)).then(() => turn === this.turn && this.resume(viewport, viewport.getViewPresentation()));
+  }
+
+  /** The same images in the viewport as it is now, seen as they were. */
+  resume(viewport: Types.IStackViewport, view: Types.ViewPresentation): void {
+    const { source, around, turn } = this;
+    if (!source || this.shownAt < 0) return this.enabled();
+    void viewport.setStack(this.register(source), this.wanted).then(() => {
       if (turn !== this.turn) return;
       viewport.setViewPresentation(view);
       around.drawCurve();
@@ -235,7 +238,7 @@ export class Stack {
     const { host, modality } = this.around;
     return this.positions.map((index) => {
       const imageId = imageIdOf(host.id, source, index);
-      addSource(imageId, source, index, { modality, language: () => host.language, filter: () => host.filterOf(source) });
+      addSource(imageId, source, index, { modality, language: () => host.language, filter: () => host.filterOf(source), calibrated: (frame) => host.calibrated(source, frame) });
       return imageId;
     });
   }

@@ -10,6 +10,7 @@ const CSS = `
 .px-stage { position: absolute; inset: 0; }
 .px-stage.px-hidden { visibility: hidden; }
 .px-stage canvas { outline: none; }
+.px-drawing { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
 .px-overlay { position: absolute; inset: 0; pointer-events: none; font-variant-numeric: tabular-nums; text-shadow: 0 0 2px #000, 0 0 2px #000, 0 1px 3px #000, 0 0 5px #000; }
 .px-corner { position: absolute; display: flex; flex-direction: column; max-width: calc(50% - 34px); }
 .px-line { overflow: hidden; text-overflow: ellipsis; white-space: pre; }
@@ -40,6 +41,25 @@ const CSS = `
 .px-notice strong { color: #f0f0ee; font-weight: 600; }
 .px-notice button { font: inherit; color: #e8e8e6; background: #24466b; border: 1px solid #3b82c4; border-radius: 4px; padding: 3px 14px; cursor: pointer; }
 .px-notice[hidden], .px-scale[hidden], .px-progress[hidden], .px-waiting[hidden] { display: none; }
+.px-guide { position: absolute; z-index: 4; top: 26px; left: 50%; transform: translateX(-50%); padding: 3px 12px; border-radius: 4px; background: rgba(20, 20, 22, .88); color: #ffe08a; pointer-events: none; white-space: nowrap; }
+.px-guide[hidden] { display: none; }
+.px-dialog { position: absolute; z-index: 5; display: flex; flex-direction: column; gap: 6px; box-sizing: border-box; width: 300px; max-width: calc(100% - 8px); padding: 10px; border: 1px solid #3b82c4; border-radius: 4px; background: rgba(24, 24, 27, .97); color: #e8e8e6; user-select: text; }
+.px-dialog-title { font-weight: 600; }
+.px-dialog-field { width: 100%; box-sizing: border-box; padding: 4px 6px; border: 1px solid #55555a; border-radius: 3px; background: #101012; color: inherit; font: inherit; font-size: 14px; resize: vertical; }
+.px-dialog-field:focus-visible { outline: 2px solid #3b82c4; outline-offset: -1px; }
+.px-dialog p { margin: 0; font-size: 12px; color: #b4b4b0; white-space: pre-line; }
+.px-dialog p.px-dialog-problem { color: #ff9d8a; }
+.px-dialog-consent { display: flex; gap: 6px; align-items: flex-start; color: #ffcf66; font-size: 12px; }
+.px-dialog-consent input { margin: 2px 0 0; }
+.px-dialog-buttons { display: flex; justify-content: flex-end; gap: 6px; }
+.px-dialog button { font: inherit; color: #e8e8e6; background: #2a2a2e; border: 1px solid #55555a; border-radius: 4px; padding: 3px 12px; cursor: pointer; }
+.px-dialog button.px-dialog-accept { background: #24466b; border-color: #3b82c4; }
+.px-dialog.px-screen { left: 8px; top: 8px; width: auto; max-width: calc(100% - 16px); }
+.px-screen p { max-width: 460px; }
+.px-screen-choices { display: flex; flex-wrap: wrap; gap: 4px 16px; }
+.px-screen-bar { position: relative; height: 40px; box-sizing: border-box; border: 1px solid #e8e8e6; background: #24466b; touch-action: none; }
+.px-screen-bar.px-screen-card { height: auto; aspect-ratio: 85.6 / 53.98; border-radius: 3.5% / 5.6%; }
+.px-screen-grip { position: absolute; top: 0; right: -7px; bottom: 0; width: 14px; cursor: ew-resize; background: linear-gradient(90deg, transparent 6px, #ffcf66 6px 8px, transparent 8px); }
 @container (max-width: 420px) or (max-height: 300px) {
   .px-minor, .px-scale { display: none; }
   .px-corner { font-size: 11px; max-width: calc(50% - 20px); }

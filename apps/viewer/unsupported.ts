@@ -43,10 +43,13 @@ export class UnsupportedViewer implements Viewer {
   rotate(): void {}
   flip(): void {}
   reset(): void {}
+  trueSize(): void {}
   mpr(): void {}
   play(): void {}
   setLinked(): void {}
   setFilter(): void {}
+  setOverlay(): void {}
+  setOverlayLook(): void {}
   setSlab(): void {}
   setMasks(): void {}
   setPoint(): void {}

@@ -65,6 +65,8 @@ TOOLS = [
     "ratio",
     "cardiothoracic",
 ]
+TOOLS += ["rectangle_annotation", "circle_annotation", "arrow", "freehand", "text"]
+TOOLS += ["lasso", "calibration", "acetabular_index", "graf", "leg_length"]
 TOOLS += ["crosshair", "magnifier"]
 
 

@@ -6,19 +6,25 @@ import type { CellHost } from './cellhost';
 import { Cine, type CineSetting } from './cine';
 import type { Commanded } from './commands';
 import type { CaseInfo } from './corners';
+import { Dialog } from './dialog';
 import { Drawn } from './drawn';
 import { Described } from './described';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, start, store, TOOLS, type ToolGroup, type ToolName } from './engine';
+import { Guide } from './guide';
 import { Grid } from './grid';
 import { commandOf, type OwnKeys } from './keys';
 import { isFilter, type FilterSetting } from './filter';
+import type { Frame } from './frame';
 import { spaceOf } from './geometry';
+import { Labelling } from './labelling';
 import { isLayout, nextLayout } from './layout';
 import type { Line, Mark } from './lines';
 import { Linking } from './linking';
+import { LostGraphics } from './lost';
 import { removeSources, sourceCount, sourcePrefix } from './loader';
 import type { Measurement } from './measurements';
+import { ShownOverlay, type OverlayData, type OverlayLook } from './overlays/overlay';
 import { automaticChoice, presetsOf, type Choice, type OwnPreset, type Preset, type SeriesFacts } from './presets';
 import { nextGamma } from './curve';
 import type { Series } from './store';
@@ -26,6 +32,7 @@ import type { ImageSource } from './source';
 import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
+import { TrueSize } from './truesize';
 import { UnsupportedViewer } from './unsupported';
 import { readMask, Removal } from './volume/mask';
 import { Reformat, type Slab } from './volume/reformat';
@@ -40,7 +47,7 @@ store.inUse = (series) => [...viewers].some((viewer) => viewer.shows(series));
 
 class GridViewer implements Viewer, CellHost, Commanded {
   readonly id = `v${(counter += 1).toString(36)}`;
-  readonly engine: RenderingEngine;
+  engine: RenderingEngine;
   readonly group: ToolGroup;
   readonly corners: ViewerOptions['corners'];
   language: Language;
@@ -57,6 +64,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
   private own: readonly OwnPreset[] = [];
   private stateFrame = 0;
   private readonly drawn: Drawn;
+  private readonly dialog = new Dialog(this.root);
+  private readonly size = new TrueSize(this.root, this.dialog, { language: () => this.language, zoom: (mmPerPixel) => this.cell.showTrueSize(mmPerPixel) });
+  private readonly labelling: Labelling;
+  private readonly guide = new Guide(this.root, () => this.language);
   private readonly spatial: Spatial;
   private readonly linking = new Linking({ cells: () => this.grid.cells, active: () => this.grid.active });
   private readonly cine = new Cine(
@@ -68,11 +79,13 @@ class GridViewer implements Viewer, CellHost, Commanded {
   );
   /** By series: what is drawn of it in every cell. */
   private readonly filters = new Map<string, FilterSetting>();
+  foreign: ShownOverlay | null = null;
   /** By series: what is taken out of its planes. */
   private readonly removals = new Map<string, Removal>();
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
+  private readonly lost: LostGraphics;
 
   constructor(parent: HTMLElement, options: ViewerOptions) {
     this.language = options.lang ?? 'zh';
@@ -112,6 +125,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     );
     parent.append(this.root);
     this.engine = makeEngine(this.id);
+    this.lost = new LostGraphics(this.root, { engine: () => this.engine.id, language: () => this.language, restored: () => this.renew() });
     this.group = makeToolGroup(this.id);
     activate(this.group, this.tool);
     this.drawn = new Drawn({
@@ -119,7 +133,20 @@ class GridViewer implements Viewer, CellHost, Commanded {
       shown: () => this.cells.map((cell) => cell.series).filter((series) => series !== null),
       render: () => this.cells.forEach((cell) => cell.render()),
       busy: () => isDrawing(this.group),
+      recalibrated: () => {
+        for (const cell of this.cells) {
+          cell.refresh();
+          cell.render();
+        }
+      },
       changed: (list) => this.emit('measurements', list),
+    });
+    this.labelling = new Labelling(this.root, this.dialog, {
+      id: this.id,
+      language: () => this.language,
+      busy: () => isDrawing(this.group),
+      label: (id, text) => this.drawn.label(id, text),
+      remove: (id) => this.drawn.remove(id),
     });
     this.spatial = new Spatial(
       {
@@ -148,6 +175,15 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   resize(): void {
     if (!this.disposed) this.grid.resize();
+  }
+
+  /** Everything that lives in the graphics device, anew. */
+  private renew(): void {
+    this.stopDrawing();
+    for (const cell of this.cells) cell.disable();
+    this.engine.destroy();
+    this.engine = makeEngine(this.id);
+    this.grid.resize();
   }
 
   setLayout(layout: LayoutName): void {
@@ -218,6 +254,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.tool = tool;
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
+    this.guide.begin(tool);
     this.tellState();
   }
 
@@ -281,6 +318,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.cell.reset();
   }
 
+  trueSize(measure = false): void {
+    void this.size.show(measure);
+  }
+
   mpr(on?: boolean): void {
     this.spatial.toggleMpr(on);
   }
@@ -339,8 +380,23 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.tellState();
   }
 
+  setOverlay(overlay: OverlayData | null): void {
+    this.foreign = overlay ? new ShownOverlay(overlay) : null;
+    for (const cell of this.cells) cell.drawForeign();
+  }
+
+  setOverlayLook({ hidden, opacity }: OverlayLook): void {
+    if (!this.foreign) return;
+    this.foreign.look = { hidden: [...hidden], opacity: Math.min(1, Math.max(0, opacity)) };
+    for (const cell of this.cells) cell.drawForeign();
+  }
+
   filterOf(source: ImageSource): FilterSetting | null {
     return this.filters.get(source.key.series) ?? null;
+  }
+
+  calibrated(source: ImageSource, frame: Frame): Frame {
+    return this.drawn.calibrated(source, frame);
   }
 
   viewed(cell: Cell): void {
@@ -404,6 +460,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.language = lang;
     this.root.setAttribute('aria-label', say('viewer', lang));
     this.drawn.reword();
+    this.guide.write();
     for (const cell of this.cells) {
       if (cell.series) {
         cell.refresh();
@@ -418,6 +475,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   private readonly pointerDown = (event: PointerEvent): void => {
+    if (this.dialog.contains(event.target)) return;
     const position = this.grid.at(event.target as Node);
     if (position >= 0 && position !== this.grid.active) this.setActive(position);
     this.root.focus({ preventScroll: true });
@@ -435,6 +493,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   /** What is half drawn goes: its other half would be of another image, or of nothing. */
   stopDrawing(): void {
+    this.dialog.cancel();
+    this.size.cancel();
     this.drawn.drop(cancelDrawing(this.group, this.cells.map((cell) => cell.stage)));
   }
 
@@ -551,8 +611,11 @@ class GridViewer implements Viewer, CellHost, Commanded {
     cancelAnimationFrame(this.stateFrame);
     this.sizes.disconnect();
     this.endDrops();
+    this.lost.dispose();
     this.stopDrawing();
     this.cine.stop();
+    this.labelling.dispose();
+    this.guide.dispose();
     this.drawn.dispose();
     this.grid.dispose();
     dropToolGroup(this.id);

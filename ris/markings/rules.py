@@ -7,7 +7,24 @@ from typing import Any
 
 import orjson
 
-POINTS = {"probe": 1, "length": 2, "angle": 3, "cobb": 4, "ellipse": 4, "rectangle": 4, "ratio": 4, "cardiothoracic": 4}
+POINTS = {
+    "probe": 1,
+    "length": 2,
+    "angle": 3,
+    "cobb": 4,
+    "ellipse": 4,
+    "rectangle": 4,
+    "ratio": 4,
+    "cardiothoracic": 4,
+    "rectangle_annotation": 2,
+    "circle_annotation": 2,
+    "arrow": 2,
+    "text": 1,
+    "calibration": 2,
+    "acetabular_index": 4,
+    "graf": 6,
+    "leg_length": 6,
+}
 """Kind → number of its points. A kind that is not here was made by a later version of the viewer: it is kept as it is."""
 
 LARGEST = 64 * 1024

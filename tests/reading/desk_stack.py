@@ -92,12 +92,12 @@ class Stack:
             for name, (shown, role, place) in PEOPLE.items()
         ]
         (self.folder / "people.json").write_text(json.dumps({"institutions": INSTITUTIONS, "accounts": accounts}))
-        self.ports = {name: take_free_port() for name in ("ris", "node", "dicom", "pages", "proxy", "proxy-api")}
+        self.ports = {name: take_free_port() for name in ("ris", "node", "dicom", "pages", "evidence", "proxy", "proxy-api")}
         command = [sys.executable, "-m", "ris", "bootstrap", "--file", str(self.folder / "people.json")]
         subprocess.run(command, cwd=ROOT, env=self.environment("ris"), check=True, timeout=60, capture_output=True)
-        for name in ("ris", "node", "zygote", "proxy"):
+        for name in ("ris", "node", "zygote", "proxy", "evidence"):
             self.start(name)
-        for name in ("ris", "node", "zygote", "proxy", "pages"):
+        for name in ("ris", "node", "zygote", "proxy", "evidence", "pages"):
             if name == "pages":
                 self.start(name)
             self.ready(name)
@@ -133,6 +133,12 @@ class Stack:
                 "PAGES_POOL": "1",
                 "PAGES_REFILL": "0.2",
             },
+            "evidence": {
+                "EVIDENCE_PORT": str(self.ports["evidence"]),
+                "EVIDENCE_TICKET_KEY": str(self.folder / "public.pem"),
+                "RIS_URL": self.ris_url,
+                "IMAGES_URL": images,
+            },
         }
         return base | own.get("pages" if name == "zygote" else name, {})
 
@@ -141,6 +147,7 @@ class Stack:
             "ris": [sys.executable, "-m", "ris"],
             "node": [sys.executable, "-m", "dicom_node"],
             "zygote": [sys.executable, "-m", "hub_config.pages.zygote"],
+            "evidence": [sys.executable, "-m", "pipelines.evidence"],
             "pages": [sys.executable, "-m", "hub_config.pages"],
             "proxy": [
                 *("node", str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"), "--ip", "127.0.0.1"),
@@ -167,11 +174,11 @@ class Stack:
         elif name == "proxy":
             api = f"http://127.0.0.1:{self.ports['proxy-api']}/api/routes"
             wait_for(lambda: httpx.get(api, timeout=2).is_success)
-            for path, to in (("pages", "pages"), ("ris", "ris"), ("images", "node")):
+            for path, to in (("pages", "pages"), ("ris", "ris"), ("images", "node"), ("evidence", "evidence")):
                 target = {"target": f"http://127.0.0.1:{self.ports[to]}"}
                 httpx.post(f"{api}/services/{path}", json=target).raise_for_status()
         else:
-            path = {"ris": "ris", "node": "images", "pages": "pages"}[name]
+            path = {"ris": "ris", "node": "images", "pages": "pages", "evidence": "evidence"}[name]
             probe = f"http://127.0.0.1:{self.ports[name]}/services/{path}/healthz"
             wait_for(lambda: httpx.get(probe, timeout=3).status_code == 200, 30, says=self.log(name))
 
@@ -181,7 +188,7 @@ class Stack:
         process.wait(10)
 
     def stop(self) -> None:
-        for name in ("proxy", "pages", "zygote", "node", "ris"):
+        for name in ("proxy", "pages", "evidence", "zygote", "node", "ris"):
             process = self.processes.pop(name, None)
             if process is None:
                 continue
@@ -262,6 +269,6 @@ class Stack:
     def send(self, folder: Path, aet: str = "CT_H01") -> str:
         """Send a folder of images to the node with dcmtk's storescu; give their study UID."""
         files = sorted(str(path) for path in folder.glob("*.dcm"))
-        command = ["storescu", "-aet", aet, "-aec", "HUB", "127.0.0.1", str(self.ports["dicom"]), *files]
+        command = ["storescu", "-R", "-aet", aet, "-aec", "HUB", "127.0.0.1", str(self.ports["dicom"]), *files]
         subprocess.run(command, check=True, timeout=60, capture_output=True)
         return str(pydicom.dcmread(files[0], stop_before_pixels=True).StudyInstanceUID)

@@ -404,3 +404,38 @@ def test_without_webgl_the_page_says_so(browser: Browser, server: ViewerServer) 
     bench.call("show", {"study": "s", "series": "x"})
     assert bench.state()["phase"] == "unsupported"
     context.close()
+
+
+@pytest.mark.clause("H-2")
+def test_a_lost_graphics_device_is_said_and_the_same_picture_comes_back(browser: Browser, server: ViewerServer) -> None:
+    context = browser.new_context(viewport={"width": 500, "height": 400})
+    page = context.new_page()
+    page.add_init_script(
+        """const get = HTMLCanvasElement.prototype.getContext; globalThis.contexts = [];
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          const made = get.call(this, kind, ...more);
+          if (kind === 'webgl2' && made && !contexts.includes(made)) contexts.push(made);
+          return made;
+        };"""
+    )
+    bench = Bench(page, server)
+    bench.mount()
+    y, x = np.mgrid[0:64, 0:64]
+    bench.show(Stream([frame_of((x * 16 + y + 300 * z).astype(np.int16), number=z + 1, position=[0, 0, z]) for z in range(3)]))
+    bench.call("setWindow", {"center": 700, "width": 1200})
+    bench.call("rotate", 90)
+    before = bench.run("bench.hash('a')")
+    bench.run(
+        "globalThis.lose = contexts.filter(c => !c.isContextLost()).map(c => c.getExtension('WEBGL_lose_context')); lose.forEach(l => l.loseContext())"
+    )
+    bench.wait_text(".px-lost", "显卡中断")
+    bench.call("scrollTo", 2)
+    bench.call("scrollTo", 1)
+    bench.run("lose.forEach(l => l.restoreContext())")
+    bench.until("document.querySelector('.px-lost').hidden")
+    bench.until(f"bench.hash('a').then(now => now === '{before}')")
+    bench.call("scrollTo", 2)
+    assert bench.run("bench.hash('a')") != before
+    bench.call("scrollTo", 1)
+    assert bench.run("bench.hash('a')") == before
+    context.close()

@@ -8,6 +8,7 @@ import { claimSession } from './session'
 export const RIS = '/services/ris/api/v1'
 export const IMAGES = '/services/images'
 export const MART = '/services/mart'
+export const EVIDENCE = '/services/evidence'
 export const MASKS = '/services/masks/api/v1'
 
 export interface Me {

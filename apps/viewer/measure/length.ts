@@ -4,7 +4,7 @@ import type { Frame, Region } from '../frame';
 /** Column and row in pixels; (0, 0) is the middle of the first pixel. */
 export type ImagePoint = readonly [number, number];
 
-export type LengthUnit = 'mm' | 'mm (detector)' | 'mm (US)' | 'px';
+export type LengthUnit = 'mm' | 'mm (detector)' | 'mm (US)' | 'mm (calibrated)' | 'px';
 
 export interface Length {
   value: number;
@@ -17,6 +17,7 @@ function inside(region: Region, [x, y]: ImagePoint): boolean {
 
 /** mm per pixel between rows and between columns for a line of these points, or null where only pixels are honest. */
 export function spacingFor(frame: Frame, points: readonly ImagePoint[]): [number, number] | null {
+  if (frame.calibrated) return frame.calibrated;
   let { spacing } = frame;
   if (frame.spacing_kind === 'none') return null;
   if (frame.spacing_kind === 'region') {
@@ -28,6 +29,7 @@ export function spacingFor(frame: Frame, points: readonly ImagePoint[]): [number
 }
 
 export function lengthUnit(frame: Frame): LengthUnit {
+  if (frame.calibrated) return 'mm (calibrated)';
   if (frame.spacing_kind === 'imager') return 'mm (detector)';
   return frame.spacing_kind === 'region' ? 'mm (US)' : 'mm';
 }

@@ -5,6 +5,7 @@ import type { Measurement } from '../measurements';
 import type { Series } from '../store';
 import { angleAt, cobbAngle } from './angles';
 import { isKind, kindOfTool, KINDS } from './kinds';
+import { thinned } from './thin';
 import { areaOf, ellipse, rectangle, regionStats } from './region';
 
 const frame = (facts: Partial<Frame> = {}): Frame =>
@@ -84,4 +85,21 @@ it('undoes and does again until something else is done', () => {
   expect([history.undo(), history.undo(), history.undo()]).toEqual([list('a'), [], null]);
   history.reset(list('z'));
   expect(history.undo()).toBeNull();
+});
+
+it('thins a line no further than it may be off', () => {
+  const wave = Array.from({ length: 2000 }, (_, at): [number, number] => [at / 10, 20 * Math.sin(at / 100)]);
+  const kept = thinned(wave, 0.2, 400);
+  expect([kept[0], kept.at(-1)]).toEqual([0, 1999]);
+  expect(kept.length).toBeLessThan(200);
+  kept.slice(1).forEach((to, part) => {
+    const [a, b] = [wave[kept[part] as number], wave[to]] as [[number, number], [number, number]];
+    for (const [x, y] of wave.slice(kept[part], to)) {
+      const off = Math.abs((b[0] - a[0]) * (a[1] - y) - (a[0] - x) * (b[1] - a[1])) / Math.hypot(b[0] - a[0], b[1] - a[1]);
+      expect(off).toBeLessThanOrEqual(0.2 + 1e-9);
+    }
+  });
+  const noise = Array.from({ length: 1500 }, (_, at): [number, number] => [at, (at * 7919) % 13]);
+  expect(thinned(noise, 0.2, 400).length).toBeLessThanOrEqual(400);
+  expect(thinned([[0, 0], [5, 5]], 0.2, 400)).toEqual([0, 1]);
 });

@@ -1,52 +1,35 @@
-/** The tools that measure (V-8, V-9, V-11 … V-14): drawn by Cornerstone, computed by `measure/kinds.ts`. */
+/** The tools that measure and annotate: drawn by Cornerstone or by `path.ts`, computed by `measure/kinds.ts`. */
 import { AngleTool, CobbAngleTool, EllipticalROITool, LengthTool, ProbeTool, RectangleROITool, type Types } from '@cornerstonejs/tools';
-import { KINDS } from '../measure/kinds';
+import { KINDS, type MeasurementKind } from '../measure/kinds';
+import { figureOf } from './figure';
+import { lasso } from './lasso';
 import { measure, measuring } from './measuring';
+import { path } from './path';
 
-export class PxLength extends LengthTool {
-  static override toolName = KINDS.length.tool;
-  constructor(props: Types.PublicToolProps = {}) {
-    super(measuring(props));
-    measure(this, 'length');
-  }
+type ToolClass = typeof LengthTool;
+
+/** Kinds that one of Cornerstone's own tools draws; `keep`: what it computes itself is needed for its drawing. */
+const OWN: Partial<Record<MeasurementKind, { tool: unknown; keep?: boolean }>> = {
+  length: { tool: LengthTool },
+  probe: { tool: ProbeTool },
+  angle: { tool: AngleTool },
+  cobb: { tool: CobbAngleTool, keep: true },
+  ellipse: { tool: EllipticalROITool },
+  rectangle: { tool: RectangleROITool },
+};
+
+function toolFor(kind: MeasurementKind): ToolClass {
+  const { tool, keep } = OWN[kind] ?? { tool: LengthTool };
+  return class extends (tool as ToolClass) {
+    static override toolName = KINDS[kind].tool;
+    constructor(props: Types.PublicToolProps = {}) {
+      super(measuring(props));
+      measure(this, kind, keep);
+      const figure = figureOf(kind);
+      const parts = figure ? path(this, kind) : null;
+      if (parts && figure === 'lasso') lasso(this, parts);
+    }
+  };
 }
 
-export class PxProbe extends ProbeTool {
-  static override toolName = KINDS.probe.tool;
-  constructor(props: Types.PublicToolProps = {}) {
-    super(measuring(props));
-    measure(this, 'probe');
-  }
-}
-
-export class PxAngle extends AngleTool {
-  static override toolName = KINDS.angle.tool;
-  constructor(props: Types.PublicToolProps = {}) {
-    super(measuring(props));
-    measure(this, 'angle');
-  }
-}
-
-export class PxCobb extends CobbAngleTool {
-  static override toolName = KINDS.cobb.tool;
-  constructor(props: Types.PublicToolProps = {}) {
-    super(measuring(props));
-    measure(this, 'cobb', true);
-  }
-}
-
-export class PxEllipse extends EllipticalROITool {
-  static override toolName = KINDS.ellipse.tool;
-  constructor(props: Types.PublicToolProps = {}) {
-    super(measuring(props));
-    measure(this, 'ellipse');
-  }
-}
-
-export class PxRectangle extends RectangleROITool {
-  static override toolName = KINDS.rectangle.tool;
-  constructor(props: Types.PublicToolProps = {}) {
-    super(measuring(props));
-    measure(this, 'rectangle');
-  }
-}
+export const DRAWING_TOOLS = Object.fromEntries((Object.keys(KINDS) as MeasurementKind[]).map((kind) => [kind, toolFor(kind)])) as Record<MeasurementKind, ToolClass>;

@@ -5,7 +5,8 @@
 import type { Types } from '@cornerstonejs/tools';
 import { placeOf } from '../geometry';
 import { sourceOf } from '../loader';
-import { isEnough, KINDS, type MeasurementKind } from '../measure/kinds';
+import { isEnough, KINDS, type Measured, type MeasurementKind, type Reading } from '../measure/kinds';
+import type { ImagePoint } from '../measure/length';
 import { recordOrigin } from './record';
 
 type Stats = Record<string, Record<string, unknown>>;
@@ -26,14 +27,14 @@ export function measure(tool: object, kind: MeasurementKind, keep = false): void
   recordOrigin(tool);
   const own = tool as { _calculateCachedStats: Calculate; _throttledCalculateCachedStats: Calculate };
   const before = own._calculateCachedStats;
-  const { read } = KINDS[kind];
+  const read = KINDS[kind].read as (on: Measured, points: readonly ImagePoint[], text: string) => Reading;
   const calculate: Calculate = (annotation, ...more) => {
     if (keep) before.call(tool, annotation, ...more);
     const stats = annotation.data.cachedStats as Stats;
     const source = sourceOf(annotation.metadata?.referencedImageId);
     const points = annotation.data.handles?.points ?? [];
     if (source && isEnough(kind, points.length)) {
-      const reading = read(source, points.map((point) => placeOf(source.frame, point)));
+      const reading = read(source, points.map((point) => placeOf(source.frame, point)), annotation.data.label ?? '');
       for (const target of Object.keys(stats)) stats[target] = { ...stats[target], ...marks(reading.value), value: reading.value, unit: reading.unit, lines: reading.lines };
     }
     annotation.invalidated = false;
