@@ -92,7 +92,7 @@ def _sent(hub: RunningHub, count: int, what: str) -> list[str]:
 
 def _resting(page: Page, name: str) -> None:
     """The desk as it is before a click: the viewer has come, the pointer rests on the row."""
-    page.locator("[data-testid=viewer] .px-viewer").wait_for(timeout=30_000)
+    page.locator("[data-testid=viewer] .px-viewer").wait_for(state="attached", timeout=30_000)
     time.sleep(2)
     row_of(page, name).hover()
     time.sleep(1)
@@ -151,14 +151,13 @@ def whole(browser: Browser, hub: RunningHub, doctor: Account, names: list[str]) 
     return loaded, scrolled, planes
 
 
-def _renderer(before: set[int]) -> psutil.Process:
-    """The newest renderer process of the browser: that of the page just opened."""
-    found = [
-        process
-        for process in psutil.process_iter(["pid", "cmdline"])
-        if process.pid not in before and "--type=renderer" in (process.info["cmdline"] or [])
-    ]
-    return max(found, key=lambda process: process.create_time())
+def _page_memory(before: set[int]) -> float:
+    """MB (PSS) of the largest renderer process that was not there before: that of the page; the others are the browser's spare ones."""
+    sizes = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if process.pid not in before and "--type=renderer" in (process.info["cmdline"] or []):
+            sizes.append(process.memory_full_info().pss / 2**20)
+    return float(max(sizes))
 
 
 def memory(browser: Browser, hub: RunningHub, doctor: Account, names: list[str]) -> tuple[float, float]:
@@ -175,7 +174,7 @@ def memory(browser: Browser, hub: RunningHub, doctor: Account, names: list[str])
         session.send("HeapProfiler.collectGarbage")
         session.detach()
         time.sleep(1)
-        sizes.append(_renderer(before).memory_full_info().pss / 2**20)
+        sizes.append(_page_memory(before))
     context.close()
     return sizes[1], sizes[-1]
 
