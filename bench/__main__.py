@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 
-from bench import desk, disk, growth, reading, store, viewing, workstation
+from bench import bone, desk, disk, growth, reading, store, viewing, workstation
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
@@ -18,6 +18,7 @@ GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (viewing.IDS, viewing.measure),
     (growth.IDS, growth.measure),
     (workstation.IDS, workstation.measure),
+    (bone.IDS, bone.measure),
 ]
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from hub_config.keys import SecretFiles, write_private
 from hub_config.settings import ROOT, Settings, SettingsError
 
-PRIVATE_PORT_NAMES = ["ris", "images", "mart", "evidence", "pages", "hub", "proxy-api"]
+PRIVATE_PORT_NAMES = ["ris", "images", "mart", "evidence", "masks", "pages", "hub", "proxy-api"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Plan:
     ports: dict[str, int]
 
     def url(self, service: str) -> str:
-        """Direct address of a service (`ris`, `images`, `mart`, `evidence`, `pages`), without a trailing slash."""
+        """Direct address of a service (`ris`, `images`, `mart`, `evidence`, `masks`, `pages`), without a trailing slash."""
         return f"http://127.0.0.1:{self.ports[service]}/services/{service}"
 
     @property
@@ -63,7 +63,7 @@ class Plan:
         scheme = "https" if self.settings.tls else "http"
         base = f"{scheme}://{host}:{self.settings.hub_port}"
         return {f"{base}/hub/health": "hub"} | {
-            f"{base}/services/{service}/healthz": service for service in ("ris", "images", "pages", "mart", "evidence")
+            f"{base}/services/{service}/healthz": service for service in ("ris", "images", "pages", "mart", "evidence", "masks")
         }
 
 
@@ -126,7 +126,7 @@ def write_routes(plan: Plan) -> None:
     """The proxy's fixed routes. `jupyterhub` marks the one the Hub owns, so that it finds it right and leaves the others alone."""
     routes: dict[str, dict[str, object]] = {
         f"/services/{service}": {"target": f"http://127.0.0.1:{plan.ports[service]}"}
-        for service in ("ris", "images", "mart", "evidence", "pages")
+        for service in ("ris", "images", "mart", "evidence", "masks", "pages")
     }
     routes["/"] = {"target": f"http://127.0.0.1:{plan.ports['hub']}", "hub": True, "jupyterhub": True}
     write_private(plan.routes_file, json.dumps(routes, indent=1))
@@ -134,7 +134,7 @@ def write_routes(plan: Plan) -> None:
 
 def process_table(plan: Plan) -> list[Process]:
     """Every process in the order of starting; stopping goes the other way."""
-    makers: list[Callable[[Plan], Process]] = [_records, _zygote, _images, _proxy, _hub, _pages, _mart, _evidence, _followers]
+    makers: list[Callable[[Plan], Process]] = [_records, _zygote, _images, _proxy, _hub, _pages, _mart, _evidence, _masks, _followers]
     return [make(plan) for make in makers]
 
 
@@ -248,6 +248,17 @@ def _evidence(plan: Plan) -> Process:
         "OPENBLAS_NUM_THREADS": "1",
     }
     return Process("evidence", _python("pipelines.evidence"), environment, health=plan.url("evidence") + "/healthz")
+
+
+def _masks(plan: Plan) -> Process:
+    environment = common_environment(plan.settings) | {
+        "MASKS_DATA": str(plan.data / "masks"),
+        "MASKS_PORT": str(plan.ports["masks"]),
+        "MASKS_TICKET_KEY": str(plan.secrets.ticket_public),
+        "IMAGES_URL": plan.url("images"),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return Process("masks", _python("pipelines.masks"), environment, health=plan.url("masks") + "/healthz")
 
 
 def _followers(plan: Plan) -> Process:

@@ -19,7 +19,7 @@ from tests.conftest import ROOT, take_free_port
 
 AS_FROM_A_TERMINAL = ("env", "--default-signal=HUP,INT")
 """Before a command: a test run that was itself started by nohup or in the background hands on that it ignores them."""
-PROGRAMS = ("ris", "zygote", "node", "proxy", "hub", "pages", "mart", "evidence", "followers")
+PROGRAMS = ("ris", "zygote", "node", "proxy", "hub", "pages", "mart", "evidence", "masks", "followers")
 HEALTH = (
     "/hub/health",
     "/services/ris/healthz",
@@ -27,6 +27,7 @@ HEALTH = (
     "/services/pages/healthz",
     "/services/mart/healthz",
     "/services/evidence/healthz",
+    "/services/masks/healthz",
 )
 
 

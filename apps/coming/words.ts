@@ -43,8 +43,8 @@ export const PLANS: Record<string, Plan> = {
       en: ['Everything is fine, or the three things that are not', 'Devices, storage, images waiting', 'Backups and restore drills'],
     },
     now: {
-      zh: ['影像节点状态页：/services/images/status（含隔离区重试），指标：/services/images/metrics', '各服务的健康检查地址：/hub/health、/services/ris/healthz、/services/images/healthz、/services/mart/healthz、/services/evidence/healthz', '日志为每行一个 JSON，位于数据文件夹的 logs/ 下，不含患者姓名'],
-      en: ['Status page of the image node: /services/images/status (with retry of quarantined files), metrics: /services/images/metrics', 'Health of each service: /hub/health, /services/ris/healthz, /services/images/healthz, /services/mart/healthz, /services/evidence/healthz', 'Logs are one JSON object a line in logs/ of the data folder, without patient names'],
+      zh: ['影像节点状态页：/services/images/status（含隔离区重试），指标：/services/images/metrics', '各服务的健康检查地址：/hub/health、/services/ris/healthz、/services/images/healthz、/services/mart/healthz、/services/evidence/healthz、/services/masks/healthz', '日志为每行一个 JSON，位于数据文件夹的 logs/ 下，不含患者姓名'],
+      en: ['Status page of the image node: /services/images/status (with retry of quarantined files), metrics: /services/images/metrics', 'Health of each service: /hub/health, /services/ris/healthz, /services/images/healthz, /services/mart/healthz, /services/evidence/healthz, /services/masks/healthz', 'Logs are one JSON object a line in logs/ of the data folder, without patient names'],
     },
   },
   patient: {

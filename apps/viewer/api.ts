@@ -14,6 +14,7 @@ import type { OverlayData, OverlayLook } from './overlays/overlay';
 import type { OwnPreset } from './presets';
 import type { RenderingChange, RenderingState } from './rendering/view';
 import type { CprMode } from './volume/curved/unrolled';
+import type { MaskKind } from './volume/mask';
 import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
 
@@ -25,6 +26,7 @@ export type { ToolName } from './engine';
 export type { OwnKeys } from './keys';
 export type { OverlayData, OverlayLayer, OverlayLook, OverlayShape } from './overlays/overlay';
 export type { OwnPreset } from './presets';
+export type { MaskKind } from './volume/mask';
 export type { PlaneName } from './volume/planes';
 export type { Slab } from './volume/reformat';
 
@@ -109,6 +111,8 @@ export interface ViewerState {
   curve: CurveState | null;
   /** The volume rendering (V-32), while one is shown. */
   rendering: RenderingState | null;
+  /** What is taken out of the planes of the active cell's series. */
+  removed: MaskKind[];
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
@@ -195,6 +199,8 @@ export interface Viewer {
   setRendering(change: RenderingChange): void;
   /** Where a place of the patient (LPS mm) is in the rendering: CSS pixels of the browser window. */
   renderedAt(at: [number, number, number]): { x: number; y: number } | null;
+  /** Takes these masks (as the masks service answers them) out of every plane of the active cell's series; none: the whole again. @throws Error for what is no mask. */
+  setMasks(masks: readonly ArrayBuffer[]): void;
   /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
   setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;

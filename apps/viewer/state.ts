@@ -8,7 +8,7 @@ import { Reformat } from './volume/reformat';
 import type { Language } from './words';
 
 /** What belongs to the viewer as a whole is added there. */
-export type CellState = Omit<ViewerState, 'tool' | 'layout' | 'active' | 'filter' | 'cine' | 'linked' | 'mpr' | 'curve' | 'rendering' | 'point'>;
+export type CellState = Omit<ViewerState, 'tool' | 'layout' | 'active' | 'filter' | 'cine' | 'linked' | 'mpr' | 'curve' | 'rendering' | 'point' | 'removed'>;
 
 export function stateOf(cell: Cell, language: Language, presets: readonly Preset[]): CellState {
   const { series, grey } = cell;

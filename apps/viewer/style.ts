@@ -55,6 +55,7 @@ const CSS = `
 .px-magnifier { position: absolute; width: 240px; height: 240px; border-radius: 50%; border: 1px solid #e8e8e6; box-shadow: 0 0 0 1px #000, 0 2px 12px rgba(0, 0, 0, .7); pointer-events: none; }
 .px-magnifier[hidden] { display: none; }
 .px-warnings { color: #ffcf66; font-size: 12px; }
+.px-vr-warnings { position: absolute; left: 10px; bottom: 70px; pointer-events: none; text-shadow: 0 0 3px #000; }
 .px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
 .px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }
 .px-progress-fill { height: 100%; width: 0; background: #3b82c4; }

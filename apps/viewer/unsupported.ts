@@ -59,6 +59,7 @@ export class UnsupportedViewer implements Viewer {
   renderedAt(): null {
     return null;
   }
+  setMasks(): void {}
   setPoint(): void {}
   scrollTo(): void {}
   setLayout(): void {}
@@ -90,7 +91,7 @@ export class UnsupportedViewer implements Viewer {
   state(): ViewerState {
     return {
       study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, lut: null, gamma: 1, inverted: false, zoom: 1, pan: [0, 0], rotation: 0, mirrored: false,
-      tool: 'window', layout: '1x1', active: 0, mpr: false, filter: null, cine: null, linked: false, plane: null, slab: null, curve: null, rendering: null, point: null, warnings: [], presets: [], description: null,
+      tool: 'window', layout: '1x1', active: 0, mpr: false, filter: null, cine: null, linked: false, plane: null, slab: null, curve: null, rendering: null, removed: [], point: null, warnings: [], presets: [], description: null,
     };
   }
   on(): () => void {

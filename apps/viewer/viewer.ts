@@ -36,6 +36,7 @@ import { adoptStyle } from './style';
 import { TrueSize } from './truesize';
 import { UnsupportedViewer } from './unsupported';
 import { Cpr } from './volume/curved/cpr';
+import { readMask, Removal } from './volume/mask';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
 import { say, type Language } from './words';
@@ -82,6 +83,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
   /** By series: what is drawn of it in every cell. */
   private readonly filters = new Map<string, FilterSetting>();
   foreign: ShownOverlay | null = null;
+  /** By series: what is taken out of its planes. */
+  private readonly removals = new Map<string, Removal>();
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -101,6 +104,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       active: () => this.grid.cell,
       place: () => this.spatial.place,
       setPlace: (place) => this.spatial.setPlace(place),
+      removal: (base) => this.removalOf(base),
       changed: () => this.tellState(),
     });
     this.grid = new Grid(
@@ -171,6 +175,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
           this.described.take(cell, info);
           cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
+        removal: (base) => this.removalOf(base),
       },
       () => {
         this.solid.refresh();
@@ -232,7 +237,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
     this.described.open(cell, request.info ?? {});
-    cell.show(request.plane ? new Reformat(series, { name: request.plane }) : series, {
+    cell.show(request.plane ? new Reformat(series, { name: request.plane, removal: this.removalOf(series) }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
@@ -253,6 +258,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.stopDrawing();
     this.cine.stop();
     this.filters.clear();
+    this.removals.clear();
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
@@ -375,6 +381,24 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   renderedAt(at: [number, number, number]): { x: number; y: number } | null {
     return this.solid.screenOf(at);
+  }
+
+  setMasks(masks: readonly ArrayBuffer[]): void {
+    const base = this.cell.series?.base;
+    if (!base) return;
+    const removal = masks.length > 0 ? new Removal(masks.map(readMask)) : null;
+    if (removal) this.removals.set(base.key.series, removal);
+    else this.removals.delete(base.key.series);
+    for (const cell of this.cells) {
+      const { series } = cell;
+      if (series?.base === base && (series instanceof Reformat || series instanceof Cpr)) cell.replace(series.with({ removal }));
+    }
+    this.solid.masked(base);
+    this.tellState();
+  }
+
+  private removalOf(base: ImageSource): Removal | null {
+    return this.removals.get(base.key.series) ?? null;
   }
 
   setPoint(at: [number, number, number]): void {
@@ -595,6 +619,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       mpr: this.spatial.mpr.on,
       curve: this.spatial.curveState(this.tool === 'curve'),
       rendering: this.solid.state,
+      removed: cell.series ? (this.removalOf(cell.series.base)?.kinds ?? []) : [],
       point: this.spatial.place ? [...this.spatial.place.at] : null,
     };
   }

@@ -170,6 +170,9 @@ const WARNINGS: Record<string, readonly [string, string]> = {
   voi_lut_unusable: ['灰度查找表 (VOI LUT) 有误，未使用', 'A VOI LUT of the header is malformed: not used'],
   polarity_contradiction: ['黑白极性信息矛盾，请核对', 'The header contradicts itself about black and white: check'],
   calibrated: ['已校准：毫米按已知长度换算', 'Calibrated: mm by a known length'],
+  bone_removed: ['已去骨（自动结果，请对照原图）', 'Bone removed (automatic: compare with the source)'],
+  table_removed: ['已去床板', 'Table removed'],
+  mask_unsure: ['去骨：部分区域不确定，请核对', 'Bone removal is not sure everywhere: check'],
   lossy: ['有损压缩', 'Lossy compression'],
 };
 

@@ -19,6 +19,7 @@ BEHIND = {
     "node": "/services/images/healthz",
     "pages": "/services/pages/healthz",
     "mart": "/services/mart/healthz",
+    "masks": "/services/masks/healthz",
     "evidence": "/services/evidence/healthz",
     "hub": "/hub/health",
     "proxy": "/services/ris/healthz",
@@ -26,7 +27,7 @@ BEHIND = {
 
 
 @pytest.mark.clause("O-1")
-@pytest.mark.parametrize("program", ["ris", "node", "pages", "mart", "evidence", "followers", "zygote", "hub", "proxy"])
+@pytest.mark.parametrize("program", ["ris", "node", "pages", "mart", "evidence", "masks", "followers", "zygote", "hub", "proxy"])
 def test_a_killed_program_comes_back_by_itself(hub: RunningHub, program: str) -> None:
     before = hub.pids()
     os.kill(before[program], signal.SIGKILL)

@@ -125,6 +125,7 @@ def test_a_program_gets_only_its_own_settings(hub: RunningHub) -> None:
         "pages": ("PAGES_", "RIS_URL", "IMAGES_URL", "MART_URL", "OPENBLAS_NUM_THREADS"),
         "zygote": ("PAGES_", "RIS_URL", "IMAGES_URL", "MART_URL", "OPENBLAS_NUM_THREADS"),
         "mart": ("MART_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
+        "masks": ("MASKS_", "IMAGES_URL", "OPENBLAS_NUM_THREADS"),
         "evidence": ("EVIDENCE_", "RIS_URL", "IMAGES_URL", "OPENBLAS_NUM_THREADS"),
         "followers": ("FOLLOWERS_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
     }

@@ -102,6 +102,7 @@ def test_no_log_names_a_patient(hub: RunningHub, sign_in: SignIn, tmp_path: Path
             (f"/services/pages/desk/{NAME}", {}),
             (f"/services/{quote(NAME)}/nothing", {"q": NAME}),
             ("/services/mart/nothing", {"q": NAME}),
+            ("/services/masks/nothing", {"q": NAME}),
         ):
             client.get(address, params=asked)
         client.post(f"{API}/patients", json={"name": NAME, "patient_id": NUMBER, "sex": "?"})
@@ -129,10 +130,10 @@ def test_no_log_names_a_patient(hub: RunningHub, sign_in: SignIn, tmp_path: Path
     doctor.context.close()
 
     written = logs(hub)
-    assert {"ris.log", "node.log", "pages.log", "zygote.log", "hub.log", "followers.log", "mart.log", "proxy.log"} <= set(written)
+    assert {"ris.log", "node.log", "pages.log", "zygote.log", "hub.log", "followers.log", "mart.log", "masks.log", "proxy.log"} <= set(written)
     found = [(name, secret) for name, text in written.items() for secret in secrets() if secret in text]
     assert found == []
-    for name in ("ris.log", "node.log", "pages.log", "followers.log", "mart.log"):
+    for name in ("ris.log", "node.log", "pages.log", "followers.log", "mart.log", "masks.log"):
         lines = [line for line in written[name].splitlines() if line.strip()]
         assert lines
         for line in lines:

@@ -4,7 +4,7 @@ export { beforeReopen, connection, mayAct, reopen, type Connection } from './con
 export { defineDesk, type Desk, type DeskContext, type DeskDefinition } from './desk'
 export { filled, lang, t, type Catalogue, type Say } from './language'
 export { live, type Live, type LiveOptions, type LiveState } from './live'
-export { IMAGES, loadMe, EVIDENCE, MART, preference, RIS, setPreference, type Me } from './me'
+export { IMAGES, loadMe, EVIDENCE, MART, MASKS, preference, RIS, setPreference, type Me } from './me'
 export { loadModule, page, type PageFacts } from './page'
 export { asProblem, knownProblem, Problem, type Lang, type Words } from './problem'
 export { renewSession, session, signInAgain } from './session'

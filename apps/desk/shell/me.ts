@@ -9,6 +9,7 @@ export const RIS = '/services/ris/api/v1'
 export const IMAGES = '/services/images'
 export const MART = '/services/mart'
 export const EVIDENCE = '/services/evidence'
+export const MASKS = '/services/masks/api/v1'
 
 export interface Me {
   username: string

@@ -10,6 +10,7 @@ export class Marks {
   private readonly line = document.createElementNS(SVG, 'polygon');
   private readonly edges: Record<(typeof EDGES)[number], HTMLElement>;
   private readonly notice = document.createElement('div');
+  private readonly warnings = document.createElement('div');
 
   constructor(private readonly root: HTMLElement) {
     this.svg.setAttribute('class', 'px-lines px-vr-marks');
@@ -31,10 +32,24 @@ export class Marks {
     this.notice.setAttribute('role', 'status');
     this.notice.hidden = true;
     root.append(this.notice);
+    this.warnings.className = 'px-warnings px-vr-warnings';
+    root.append(this.warnings);
   }
 
   letters(letters: EdgeLetters | null): void {
     for (const edge of EDGES) this.edges[edge].textContent = letters?.[edge] ?? '';
+  }
+
+  /** What must stand over the picture. */
+  warn(texts: readonly string[]): void {
+    this.warnings.replaceChildren(
+      ...texts.map((text) => {
+        const line = document.createElement('div');
+        line.setAttribute('role', 'note');
+        line.textContent = `⚠ ${text}`;
+        return line;
+      }),
+    );
   }
 
   /** CSS pixels within the view. */

@@ -2,6 +2,8 @@
 import type { Cell } from '../cell';
 import { spaceOf } from '../geometry';
 import type { Place } from '../point';
+import type { ImageSource } from '../source';
+import type { Removal } from '../volume/mask';
 import { Reformat } from '../volume/reformat';
 import type { Language } from '../words';
 import { RenderingView, type RenderingChange, type RenderingState } from './view';
@@ -12,6 +14,8 @@ export interface RenderingViews {
   active(): Cell;
   place(): Place | null;
   setPlace(place: Place): void;
+  /** What is taken out of the volume of a series. */
+  removal(base: ImageSource): Removal | null;
   changed(): void;
 }
 
@@ -57,6 +61,7 @@ export class Rendering {
         const own = space();
         if (own !== null) views.setPlace({ at, space: own });
       },
+      removal: () => views.removal(source),
       changed: () => views.changed(),
       close: () => this.close(),
     });
@@ -90,6 +95,11 @@ export class Rendering {
     if (this.shown?.cell !== cell) return false;
     this.shown.view.reset();
     return true;
+  }
+
+  /** What is taken out of a series has changed. */
+  masked(base: ImageSource): void {
+    if (this.shown?.view.source === base) this.shown.view.masked();
   }
 
   refresh(): void {

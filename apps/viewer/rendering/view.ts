@@ -2,8 +2,9 @@
 import type { Vector } from '../orientation';
 import type { ImageSource } from '../source';
 import { inputsOf, NotAVolume } from '../volume/computed';
+import type { Removal } from '../volume/mask';
 import { volumeOf, middleOf } from '../volume/volume';
-import { say, type Language, type Word } from '../words';
+import { say, warningText, type Language, type Word } from '../words';
 import { Controls, type RenderingMode } from './controls';
 import { validBox, WHOLE, type CropBox, type LassoCut } from './cutting';
 import { eyeFrom, lettersAround, moved, rolled, toScreen, zoomed, type Eye, type EyeView } from './eye';
@@ -32,6 +33,8 @@ export interface RenderingHost {
   modality(): string | null;
   place(): Vector | null;
   setPlace(at: Vector): void;
+  /** What is taken for air. */
+  removal(): Removal | null;
   changed(): void;
   close(): void;
 }
@@ -83,6 +86,8 @@ export class RenderingView {
   private fine: RegularGrid | null = null;
   private readonly insides = new WeakMap<RegularGrid, RegularGrid>();
   private stopped = false;
+  /** Counts the times the volume was taken: an earlier one comes too late. */
+  private loads = 0;
   private stop: () => void = () => undefined;
   private last: readonly [number, number] | null = null;
   private outline: [number, number][] = [];
@@ -216,31 +221,41 @@ export class RenderingView {
     this.controls.refresh();
   }
 
+  /** What is taken out of the volume has changed: the same look at what is left. */
+  masked(): void {
+    if (this.coarse) void this.load();
+  }
+
   private async load(): Promise<void> {
     const { source, host, painter } = this;
+    const turn = (this.loads += 1);
+    const removal = host.removal();
     if (!source.header || source.phase !== 'complete' || !painter) return this.refuse('failed');
     const volume = volumeOf(source.header.frames);
     if (typeof volume === 'string') return this.refuse(volume);
-    const pixels = inputsOf(source, volume);
+    const pixels = inputsOf(source, volume, removal);
     if (pixels.length < 3) return this.refuse(new NotAVolume('fewImages').refusal);
     this.marks.say(say('computing', host.language()));
-    const stopped = (): boolean => this.stopped;
+    const stopped = (): boolean => this.stopped || turn !== this.loads;
     const coarse = await regularGrid(volume, pixels, COARSE, stopped);
-    if (!coarse || this.stopped) return;
+    if (!coarse || stopped()) return;
+    const again = this.coarse !== null;
     this.coarse = coarse;
+    this.fine = null;
+    this.marks.warn(removal?.marks.map((code) => warningText(code, host.language())) ?? []);
     this.range = [quantile(coarse, 0.01), quantile(coarse, 0.99)];
     // A few cuts are seen best as they were made.
     const thin = coarse.size[2] < THIN * Math.max(coarse.size[0], coarse.size[1]);
-    this.eye = this.home = eyeFrom(thin ? 'I' : 'A', middleOf(volume), 1);
-    this.eye = this.home = { ...this.home, scale: this.fitting(coarse, this.root.clientWidth, this.root.clientHeight) };
+    if (!again) this.eye = this.home = eyeFrom(thin ? 'I' : 'A', middleOf(volume), 1);
+    if (!again) this.eye = this.home = { ...this.home, scale: this.fitting(coarse, this.root.clientWidth, this.root.clientHeight) };
     painter.take(coarse, false);
     this.marks.say(null);
     this.resized();
     painter.move();
     await new Promise((resolve) => setTimeout(resolve, 60));
-    if (this.stopped) return;
+    if (stopped()) return;
     const fine = await regularGrid(volume, pixels, painter.took !== null && painter.took < FAST ? FINEST : FINE, stopped);
-    if (!fine || this.stopped) return;
+    if (!fine || stopped()) return;
     this.fine = fine;
     this.cut();
     this.told();

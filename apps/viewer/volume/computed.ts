@@ -2,6 +2,7 @@
 import type { Frame, SeriesHeader } from '../frame';
 import type { FramePixels } from '../pixels';
 import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from '../source';
+import type { Removal } from './mask';
 import type { Pixels, SlabMode } from './resample';
 import { FEWEST, volumeOf, type Refusal, type Volume } from './volume';
 
@@ -78,7 +79,7 @@ export abstract class Computed implements ImageSource {
       this.pictures.set(index, kept);
       return kept;
     }
-    this.inputs ??= inputsOf(this.base, volume);
+    this.inputs ??= inputsOf(this.base, volume, this.removal);
     if (this.inputs.length < FEWEST) {
       this.refusal = new NotAVolume('fewImages');
       return null;
@@ -116,6 +117,11 @@ export abstract class Computed implements ImageSource {
     this.base.hold(ready);
   }
 
+  /** What is taken for air. */
+  protected get removal(): Removal | null {
+    return null;
+  }
+
   protected abstract compute(volume: Volume, inputs: Pixels, index: number): FramePixels;
 
   /** The pictures there are, `like` a received image in the middle, and which one is shown first. */
@@ -133,14 +139,17 @@ export abstract class Computed implements ImageSource {
     }
     this.volume = volume;
     const { frames, first } = this.lay(volume, header.frames[volume.cuts[volume.cuts.length >> 1]?.index ?? 0] as Frame);
-    this.header = { frames, order: [first], warnings: header.warnings };
+    this.header = { frames, order: [first], warnings: [...header.warnings, ...(this.removal?.marks ?? [])] };
   }
 }
 
 /** The pixels of a volume's cuts. Images that cannot be decoded are no cuts: their neighbours go on, or a gap stays. */
-export function inputsOf(base: ImageSource, volume: Volume): Pixels {
+export function inputsOf(base: ImageSource, volume: Volume, removal: Removal | null = null): Pixels {
   volume.cuts = volume.cuts.filter((cut) => base.pixels(cut.index) !== null);
-  return volume.cuts.map((cut) => base.pixels(cut.index) as FramePixels);
+  return volume.cuts.map(({ index }) => {
+    const pixels = base.pixels(index) as FramePixels;
+    return removal ? removal.from(base.frame(index), pixels) : pixels;
+  });
 }
 
 /** A frame as the rest of the viewer knows it, of square pixels `spacing` mm wide; what only a received image has is empty. */

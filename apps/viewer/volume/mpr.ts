@@ -7,6 +7,7 @@ import type { LayoutName } from '../layout';
 import type { ImageSource } from '../source';
 import { Cpr, type CprSetting } from './curved/cpr';
 import { ATTITUDES, turnedAbout, type PlaneName } from './planes';
+import type { Removal } from './mask';
 import { Reformat } from './reformat';
 import { middleOf } from './volume';
 
@@ -20,6 +21,8 @@ export interface Grid {
   arrange(layout: LayoutName, active: number): void;
   /** Shows a source in a cell as another was shown; from the middle without an index. */
   put(cell: Cell, source: ImageSource, like: Shown): void;
+  /** What is taken out of the planes of a series. */
+  removal(base: ImageSource): Removal | null;
 }
 
 interface Shown {
@@ -55,7 +58,7 @@ export class Mpr {
     this.grid.arrange('2x2', 0);
     this.grid.cells().forEach((cell, position) => {
       const name = PLANES[position];
-      if (name) this.grid.put(cell, new Reformat(base, { name }), { info, grey });
+      if (name) this.grid.put(cell, new Reformat(base, { name, removal: this.grid.removal(base) }), { info, grey });
       else this.grid.put(cell, base, { info, grey, index });
     });
   }
@@ -84,7 +87,7 @@ export class Mpr {
     if (!this.on || !cell || !series) return;
     const like = { info: cell.info, grey: cell.grey.readers() };
     if (series instanceof Cpr && setting) cell.replace(series.with(setting));
-    else if (setting) this.grid.put(cell, new Cpr(series.base, setting), like);
+    else if (setting) this.grid.put(cell, new Cpr(series.base, { ...setting, removal: this.grid.removal(series.base) }), like);
     else if (series instanceof Cpr) this.grid.put(cell, series.base, like);
   }
 

@@ -4,6 +4,7 @@ import type { Vector } from '../orientation';
 import type { FramePixels } from '../pixels';
 import type { ImageSource } from '../source';
 import { Computed, likeFrame, type Slab } from './computed';
+import type { Removal } from './mask';
 import { originOf, planesOf, type Attitude, type PlaneName, type Planes } from './planes';
 import { resample, type Pixels } from './resample';
 import type { Volume } from './volume';
@@ -16,6 +17,8 @@ export interface Setting {
   /** One of the planes goes through this point, LPS mm. */
   through?: Vector | null | undefined;
   slab?: Slab | null | undefined;
+  /** What is taken for air. */
+  removal?: Removal | null | undefined;
 }
 
 export class Reformat extends Computed {
@@ -32,6 +35,10 @@ export class Reformat extends Computed {
   /** The same pictures in another attitude or slab. */
   with(change: Partial<Setting>): Reformat {
     return new Reformat(this.base, { ...this.setting, ...change });
+  }
+
+  protected override get removal(): Removal | null {
+    return this.setting.removal ?? null;
   }
 
   protected compute(volume: Volume, inputs: Pixels, index: number): FramePixels {

@@ -4,6 +4,7 @@ import type { Vector } from '../../orientation';
 import type { FramePixels } from '../../pixels';
 import type { ImageSource } from '../../source';
 import { Computed, likeFrame, type Slab } from '../computed';
+import type { Removal } from '../mask';
 import { LARGEST } from '../planes';
 import { resampleRows, type Pixels } from '../resample';
 import type { Volume } from '../volume';
@@ -17,6 +18,8 @@ export interface CprSetting {
   /** mm across the curve. */
   width: number;
   slab?: Slab | null | undefined;
+  /** What is taken for air. */
+  removal?: Removal | null | undefined;
 }
 
 export const WIDTHS = { least: 10, usual: 60, most: 200 } as const;
@@ -50,6 +53,10 @@ export class Cpr extends Computed {
     if (this.flat.size > 8) this.flat.clear();
     this.flat.set(index, made);
     return made;
+  }
+
+  protected override get removal(): Removal | null {
+    return this.setting.removal ?? null;
   }
 
   protected compute(volume: Volume, inputs: Pixels, index: number): FramePixels {

@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { nextTick, ref } from 'vue'
+
+import { Problem, type Api } from '../../desk/shell'
+import type { Viewer, ViewerState } from '../../viewer/api'
+import { useMasks, type Masks } from './useMasks'
+
+const content = (kind: string): ArrayBuffer => new TextEncoder().encode(kind).buffer as ArrayBuffer
+
+/** The masks service: each job is done at the second question after it. */
+class Service {
+  readonly asked: { url: string; body: unknown }[] = []
+  readonly dropped: string[] = []
+  private rounds = 0
+  constructor(private readonly end: 'done' | 'failed' | 'never' = 'done') {}
+
+  readonly api = {
+    post: (url: string, body: { kind: string }) => {
+      this.asked.push({ url, body })
+      return Promise.resolve({ id: body.kind, kind: body.kind, state: 'queued', percent: 0 })
+    },
+    get: (url: string) => {
+      this.rounds += 1
+      const state = this.end === 'never' || this.rounds % 2 === 1 ? 'running' : this.end
+      const words = { title: '此序列不能去骨', action: '请选择CT' }
+      return Promise.resolve({ id: url.split('/').pop(), state, percent: 40, ...(state === 'failed' ? { problem: { code: 'mask.failed', words: { zh: words, en: words } } } : {}) })
+    },
+    delete: (url: string) => {
+      this.dropped.push(url)
+      return Promise.resolve()
+    },
+    raw: (_method: string, url: string) => Promise.resolve(new Response(content(url.split('/').at(-2) ?? ''))),
+  } as unknown as Api
+}
+
+function desk(service: Service): { masks: Masks; shown: string[][]; state: ReturnType<typeof ref<Partial<ViewerState>>> } {
+  const state = ref<Partial<ViewerState>>({ study: '1.2', series: '1.3', point: [1, 2, 3] })
+  const shown: string[][] = []
+  const viewer = { state: () => state.value, setMasks: (list: ArrayBuffer[]) => shown.push(list.map((one) => new TextDecoder().decode(one))) } as unknown as Viewer
+  return { masks: useMasks(service.api, () => viewer, () => state.value as ViewerState), shown, state }
+}
+
+const settled = async (work: Promise<void>): Promise<void> => {
+  await vi.runAllTimersAsync()
+  await work
+}
+
+beforeEach(() => void vi.useFakeTimers())
+
+describe('bone and table out of the planes of a series', () => {
+  it('asks, follows, shows both together, and takes each back', async () => {
+    const service = new Service()
+    const { masks, shown } = desk(service)
+    await settled(masks.toggle('bone'))
+    await settled(masks.toggle('table'))
+    expect(service.asked.map(({ url }) => url)).toEqual(Array(2).fill('/services/masks/api/v1/studies/1.2/series/1.3/masks'))
+    await settled(masks.toggle('bone'))
+    expect(shown).toEqual([['bone'], ['table', 'bone'], ['table']])
+    expect(masks.on.value).toEqual(['table'])
+    expect(masks.busy.value).toBeNull()
+  })
+
+  it('sends the place all views show as a touch, and takes the last one back', async () => {
+    const service = new Service()
+    const { masks, state } = desk(service)
+    await settled(masks.touch('keep'))
+    expect(service.asked).toEqual([]) // nothing is removed yet
+    await settled(masks.toggle('bone'))
+    await settled(masks.touch('keep'))
+    state.value = { ...state.value, point: [7, 8, 9] }
+    await settled(masks.touch('remove'))
+    expect(service.asked.at(-1)?.body).toEqual({ kind: 'bone', keep: [[1, 2, 3]], remove: [[7, 8, 9]] })
+    expect(masks.touches.value).toBe(2)
+    await settled(masks.untouch())
+    expect(service.asked.at(-1)?.body).toEqual({ kind: 'bone', keep: [[1, 2, 3]], remove: [] })
+  })
+
+  it('says why it failed and takes nothing out', async () => {
+    const { masks, shown } = desk(new Service('failed'))
+    await settled(masks.toggle('bone'))
+    expect(masks.problem.value).toBeInstanceOf(Problem)
+    expect(masks.problem.value?.words.zh.title).toBe('此序列不能去骨')
+    expect([masks.on.value, shown, masks.busy.value]).toEqual([[], [], null])
+  })
+
+  it('cancels: the service is told, nothing is shown and nothing is wrong', async () => {
+    const service = new Service('never')
+    const { masks, shown } = desk(service)
+    const work = masks.toggle('bone')
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(masks.busy.value).toEqual({ kind: 'bone', percent: 40 })
+    masks.cancel()
+    await settled(work)
+    expect(service.dropped).toEqual(['/services/masks/api/v1/studies/1.2/series/1.3/masks/bone'])
+    expect([masks.problem.value, masks.busy.value, shown]).toEqual([null, null, []])
+  })
+
+  it('begins anew with another study, and never shows a mask on another series', async () => {
+    const service = new Service()
+    const { masks, shown, state } = desk(service)
+    const work = masks.toggle('table')
+    state.value = { ...state.value, series: '1.4' }
+    await settled(work)
+    expect(shown).toEqual([])
+    state.value = { study: '9.9', series: '9.8', point: null }
+    await nextTick()
+    expect(masks.on.value).toEqual([])
+  })
+})
