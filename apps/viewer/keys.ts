@@ -20,6 +20,12 @@ export function keyName(event: Pressed): string | null {
   return `${control ? 'Ctrl+' : ''}${control && event.shiftKey ? 'Shift+' : ''}${plain}`;
 }
 
+/** As `keyName`, but a letter with Shift is a key of its own: what a reader presses to choose a key. */
+export function chosenKeyName(event: Pressed): string | null {
+  const name = keyName(event);
+  return event.shiftKey && name !== null && /^[a-z]$/.test(name) ? `Shift+${name}` : name;
+}
+
 /** The keys of a command: the reader's own, else the usual ones without those the reader has given to others. */
 export function keysOf(command: Command, own: OwnKeys): readonly string[] {
   const chosen = own[command.id];

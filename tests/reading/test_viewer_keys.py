@@ -54,7 +54,7 @@ def test_keys_are_chosen_used_and_kept(stack: Stack, open_desk: Open, case: tupl
     page.keyboard.press("Tab")  # changed their mind
     expect(by(page, "key-waiting")).to_have_count(0)
     window.get_by_test_id("key-add").click()
-    page.keyboard.press("d")
+    page.keyboard.press("F9")
     by(page, "keys-save").click()
     expect(by(page, "key-editor")).to_have_count(0)
 
@@ -64,11 +64,11 @@ def test_keys_are_chosen_used_and_kept(stack: Stack, open_desk: Open, case: tupl
     expect(by(page, "tool-measure")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("w")
     expect(by(page, "tool-invert")).to_have_attribute("aria-pressed", "true")
-    page.keyboard.press("d")
+    page.keyboard.press("F9")
     expect(by(page, "tool-window")).to_have_attribute("aria-pressed", "true")
-    expect(by(page, "tool-window")).to_have_attribute("title", "窗宽窗位 (D)")
+    expect(by(page, "tool-window")).to_have_attribute("title", "窗宽窗位 (F9)")
     with stack.person("doctor") as person:
-        assert person.get(PATH).json()["document"] == {"keys": {"invert": ["i", "w"], "tool-window": ["d"]}}
+        assert person.get(PATH).json()["document"] == {"keys": {"invert": ["i", "w"], "tool-window": ["F9"]}}
 
     other = opened(open_desk, case)  # another workstation of the same doctor
     by(other, "viewer").click()

@@ -17,15 +17,15 @@ describe('keys of the reader', () => {
     let own = give({}, command('tool-length'), 'w')
     expect(own).toEqual({ 'tool-length': ['l', 'w'], 'tool-window': [] })
     expect(holder(own, 'w')?.id).toBe('tool-length')
-    own = give(own, command('tool-window'), 'd')
-    expect(keysOf(command('tool-window'), own)).toEqual(['d'])
+    own = give(own, command('tool-window'), 'F9')
+    expect(keysOf(command('tool-window'), own)).toEqual(['F9'])
     own = take(own, command('tool-length'), 'w')
-    expect(own).toEqual({ 'tool-window': ['d'] })
+    expect(own).toEqual({ 'tool-window': ['F9'] })
     expect(asUsual(own, command('tool-window'))).toEqual({})
   })
 
   it('mean one command each whatever is done', () => {
-    const keys = ['w', 'l', 'd', '7', 'F9', 'ArrowUp', 'Ctrl+z', ' ']
+    const keys = ['w', 'l', 'd', '7', 'F9', 'Shift+b', 'ArrowUp', 'Ctrl+z', ' ']
     let own: OwnKeys = {}
     let seed = 7
     const next = (below: number): number => ((seed = (seed * 48271) % 2147483647), seed % below)
