@@ -30,7 +30,7 @@ run: setup
 test: setup-test
 	$(PY) -m ruff check --quiet .
 	.venv/bin/lint-imports --no-cache
-	$(PY) -m pytest -q -m "not long"
+	$(PY) -m pytest -q -m "not long" --durations 25
 	npm test --silent
 
 test-long: setup-test

@@ -130,7 +130,18 @@ def test_no_log_names_a_patient(hub: RunningHub, sign_in: SignIn, tmp_path: Path
     doctor.context.close()
 
     written = logs(hub)
-    assert {"ris.log", "node.log", "pages.log", "zygote.log", "hub.log", "followers.log", "mart.log", "masks.log", "proxy.log"} <= set(written)
+    assert {
+        "ris.log",
+        "node.log",
+        "pages.log",
+        "zygote.log",
+        "hub.log",
+        "followers.log",
+        "mart.log",
+        "masks.log",
+        "evidence.log",
+        "proxy.log",
+    } <= set(written)
     found = [(name, secret) for name, text in written.items() for secret in secrets() if secret in text]
     assert found == []
     for name in ("ris.log", "node.log", "pages.log", "followers.log", "mart.log", "masks.log"):

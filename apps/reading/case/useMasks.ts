@@ -49,9 +49,11 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
   const problem = ref<Problem | null>(null)
   let stop: AbortController | null = null
 
+  /** A copy: what is kept changes in place, and a value that is the same object would tell nobody. */
   const here = computed(() => {
     void version.value
-    return kept.get(state()?.series ?? '')
+    const one = kept.get(state()?.series ?? '')
+    return one ? { kinds: [...one.contents.keys()], touches: one.touches } : null
   })
 
   watch(() => state()?.study, () => {
@@ -126,7 +128,7 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
   async function touch(how: Touch['how']): Promise<void> {
     const at = state()?.point
     const one = here.value
-    if (at && one?.contents.has('bone')) await make('bone', [...one.touches, { how, at }])
+    if (at && one?.kinds.includes('bone')) await make('bone', [...one.touches, { how, at }])
   }
 
   async function untouch(): Promise<void> {
@@ -134,5 +136,5 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
     if (one && one.touches.length > 0) await make('bone', one.touches.slice(0, -1))
   }
 
-  return { on: computed(() => [...(here.value?.contents.keys() ?? [])]), busy, problem, touches: computed(() => here.value?.touches.length ?? 0), toggle, touch, untouch, cancel }
+  return { on: computed(() => here.value?.kinds ?? []), busy, problem, touches: computed(() => here.value?.touches.length ?? 0), toggle, touch, untouch, cancel }
 }

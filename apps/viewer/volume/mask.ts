@@ -5,7 +5,7 @@
  * sure, in the order of the frames told in the JSON, the lowest bit of a byte first.
  */
 import type { Frame } from '../frame';
-import { rescaleOf, type FramePixels } from '../pixels';
+import type { FramePixels } from '../pixels';
 
 export type MaskKind = 'bone' | 'table';
 
@@ -75,10 +75,8 @@ export class Removal {
 function without(pixels: FramePixels, mask: Mask, name: string, frame: Frame): FramePixels {
   const start = mask.starts.get(name);
   if (start === undefined || mask.rows !== frame.rows || mask.columns !== frame.columns) return pixels;
-  const signed = pixels.values instanceof Int8Array || pixels.values instanceof Int16Array || pixels.values instanceof Int32Array || pixels.values instanceof Float32Array;
-  const { slope, intercept } = rescaleOf(frame);
-  const stored = Math.round((AIR - intercept) / slope);
-  const air = signed ? stored : Math.max(0, stored);
+  const signed = pixels.values instanceof Int16Array || pixels.values instanceof Float32Array;
+  const air = signed ? AIR : 0;
   const values = pixels.values.slice();
   let any = false;
   for (let at = 0; at < values.length; at += 1) {

@@ -1,0 +1,85 @@
+"""Bone and table out of the planes of a CT, by the toolbar, with the real masks service behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import ROOT, take_free_port
+from tests.reading.desk_stack import Stack, wait_for
+from tests.reading.test_markings_desk import own_copy
+from tests.reading.test_reading_page import by, row
+from tests.reading.test_viewing import Open, opened
+
+
+@pytest.fixture(scope="module")
+def case(stack: Stack, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    study = stack.send(own_copy(corpus, "ct-chest-ffs", tmp_path_factory.mktemp("chest")))
+    return stack.case("赵一鸣", study_uid=study), study
+
+
+@pytest.fixture(scope="module")
+def masks(stack: Stack) -> Iterator[None]:
+    port = take_free_port()
+    environment = {key: os.environ[key] for key in ("PATH", "LANG", "HOME") if key in os.environ} | {
+        "MASKS_DATA": str(stack.folder / "masks"),
+        "MASKS_PORT": str(port),
+        "MASKS_TICKET_KEY": str(stack.folder / "public.pem"),
+        "IMAGES_URL": f"http://127.0.0.1:{stack.ports['node']}/services/images",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    with (stack.folder / "masks.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "pipelines.masks"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+    api = f"http://127.0.0.1:{stack.ports['proxy-api']}/api/routes/services/masks"
+    try:
+        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/services/masks/healthz", timeout=2).is_success, 60, says=stack.log("masks"))
+        httpx.post(api, json={"target": f"http://127.0.0.1:{port}"}).raise_for_status()
+        yield
+    finally:
+        httpx.delete(api)
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+
+
+@pytest.mark.clause("V-34", "V-35", "V-36")
+@pytest.mark.usefixtures("masks")
+def test_bone_and_table_go_and_come_back_by_the_toolbar(open_desk: Open, case: tuple[str, str]) -> None:
+    page = opened(open_desk, case)
+    expect(by(page, "tool-masks")).to_have_count(0)  # nothing is taken out of received images
+    by(page, "tool-mpr").click()
+    by(page, "tool-masks").click()
+    warnings = page.locator(".px-cell").first.locator(".px-warnings")
+    for kind, said in (("bone", "已去骨"), ("table", "已去床板")):
+        by(page, f"mask-{kind}").click()
+        expect(by(page, f"mask-{kind}")).to_have_attribute("aria-pressed", "true", timeout=60_000)
+        expect(warnings).to_contain_text(said)
+    by(page, "mask-keep").click()
+    expect(by(page, "mask-untouch")).to_be_enabled(timeout=60_000)
+    by(page, "mask-untouch").click()
+    expect(by(page, "mask-untouch")).to_be_disabled(timeout=60_000)
+    expect(page.locator(".px-cell").nth(3).locator(".px-warnings")).not_to_contain_text("已去骨")
+    for kind, said in (("bone", "已去骨"), ("table", "已去床板")):
+        by(page, f"mask-{kind}").click()
+        expect(by(page, f"mask-{kind}")).to_have_attribute("aria-pressed", "false")
+        expect(warnings).not_to_contain_text(said)
+
+
+@pytest.mark.clause("V-34")
+def test_without_the_service_it_says_so(open_desk: Open, case: tuple[str, str]) -> None:
+    page = open_desk("doctor", quiet=False)  # the browser notes the 503
+    row(page, case[0]).click()
+    page.locator(f'[data-testid="viewer"][data-shown^="{case[1]} "]').wait_for(timeout=20_000)
+    page.route("**/services/masks/**", lambda route: route.fulfill(status=503, body=""))
+    by(page, "tool-mpr").click()
+    by(page, "tool-masks").click()
+    by(page, "mask-table").click()
+    expect(by(page, "mask-problem")).to_be_visible(timeout=20_000)
+    expect(by(page, "mask-table")).to_have_attribute("aria-pressed", "false")
