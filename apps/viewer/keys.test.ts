@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from './commands';
+import { KINDS } from './measure/kinds';
 import { commandOf, keyLabel, keyName, keysOf } from './keys';
 
 const press = (key: string, held: Partial<Record<'ctrlKey' | 'altKey' | 'metaKey' | 'shiftKey', boolean>> = {}) => ({ key, ctrlKey: false, altKey: false, metaKey: false, shiftKey: false, ...held });
 
 describe('keys', () => {
+  it('are there for every tool', () => {
+    for (const kind of Object.keys(KINDS)) expect(COMMANDS.some(({ id }) => id === `tool-${kind}`), kind).toBe(true);
+  });
+
   it('mean one command each', () => {
     const all = COMMANDS.flatMap((command) => command.keys);
     expect(new Set(all).size).toBe(all.length);

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATIC = "/services/pages/static/"
 """Prefix under which the pages service gives out built files."""
@@ -67,13 +70,18 @@ TOOLS = [
 ]
 TOOLS += ["rectangle_annotation", "circle_annotation", "arrow", "freehand", "text"]
 TOOLS += ["lasso", "calibration", "acetabular_index", "graf", "leg_length"]
-TOOLS += ["crosshair", "magnifier"]
+TOOLS += ["crosshair", "curve", "magnifier"]
+
+# columns of `DicomViewer.table`, as the measurements name them
+FACTS = ["id", "kind", "study", "series", "sop_uid", "frame", "index", "value", "unit", "text", "author", "created"]
+STATISTICS = ["mean", "sd", "min", "max"]
 
 
 class DicomViewer(anywidget.AnyWidget):
     """One image viewer: `DicomViewer(study="1.2…", series="1.2…")`.
 
-    All traits are synced both ways; what the browser writes (`index`, `count`, `window`, `gamma`, `tool`, `measurements`) is user input.
+    All traits are synced both ways; what the browser writes (`index`, `count`, `window`, `gamma`, `tool`, `layout`, `measurements`) is user
+    input.
     Pixels never pass through the kernel: the browser fetches them from `base` with the user's own right.
     """
 
@@ -90,10 +98,29 @@ class DicomViewer(anywidget.AnyWidget):
     )
     gamma = traitlets.Float(1, min=0.2, max=5, help="grey' = grey^(1/gamma) after the window, before inversion; 1: none").tag(sync=True)
     tool = traitlets.Enum(TOOLS, "window", help="tool of the left mouse button").tag(sync=True)
+    layout_name = traitlets.Enum(
+        [f"{rows}x{columns}" for rows in range(1, 5) for columns in range(1, 5)], "1x1", help="grid of views, rows × columns"
+    ).tag(sync=True)
     measurements: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict(), help="what is measured, as plain data").tag(sync=True)
     lang = traitlets.Enum(["zh", "en"], "zh", help="language of the texts").tag(sync=True)
     author = traitlets.Unicode("", help="written into new measurements").tag(sync=True)
     height = traitlets.Unicode("480px", help="CSS height").tag(sync=True)
+
+    def table(self) -> pd.DataFrame:
+        """The measurements, one a row, in the order they were made.
+
+        `value` in `unit` (mm, °, px, mm², HU …; a list where a kind has several values), `mean`, `sd`, `min`, `max` of the modality values
+        inside a region, `points` as [column, row] in image pixels, (0, 0) the middle of the first one.
+        """
+        import pandas as pd  # a desk that shows images only does not need it
+
+        rows = [
+            {name: one.get(name) for name in FACTS}
+            | {name: (one.get("stats") or {}).get(name) for name in STATISTICS}
+            | {"points": one.get("points")}
+            for one in self.measurements
+        ]
+        return pd.DataFrame(rows, columns=[*FACTS, *STATISTICS, "points"])
 
     @traitlets.default("bundle")
     def _built(self) -> str:

@@ -44,6 +44,7 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
       index: state.index,
       count: state.count,
       tool: state.tool,
+      layout_name: state.layout,
       window: state.window ?? {},
       gamma: state.gamma,
     });
@@ -70,6 +71,7 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
     }],
     ['gamma', () => viewer.setGamma(Number(model.get('gamma')))],
     ['tool', () => viewer.setTool(text(model.get('tool')) as ViewerState['tool'])],
+    ['layout_name', () => viewer.setLayout(text(model.get('layout_name')) as ViewerState['layout'])],
     ['lang', () => viewer.setLanguage(model.get('lang') === 'en' ? 'en' : 'zh')],
     ['measurements', () => viewer.setMeasurements((model.get('measurements') ?? []) as Measurement[])],
   ];
@@ -81,6 +83,7 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
   const kept = (model.get('measurements') ?? []) as Measurement[];
   if (kept.length > 0) viewer.setMeasurements(kept);
   viewer.setTool((text(model.get('tool')) || 'window') as ViewerState['tool']);
+  viewer.setLayout(text(model.get('layout_name')) as ViewerState['layout']);
   const given = model.get('window') as { center?: number; width?: number } | null;
   const gamma = model.get('gamma');
   show();

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,31 @@ def test_traits_are_synced_and_checked() -> None:
         viewer.tool = "scalpel"
     assert len(state["_esm"]) < 2000, "the bundle itself does not travel in the widget's state"
     assert "import(url)" in state["_esm"]
+
+
+@pytest.mark.clause("H-2", "H-4")
+def test_python_knows_every_tool_of_the_browser() -> None:
+    # Every tool has a key, so that the list of commands names each of them.
+    source = (Path(__file__).resolve().parents[2] / "apps" / "viewer" / "commands.ts").read_text(encoding="utf-8")
+    tools = re.findall(r"^  tool\('([a-z_]+)'", source, re.MULTILINE)
+    assert len(tools) > 20
+    assert set(tools) == set(DicomViewer.tool.values)
+
+
+@pytest.mark.clause("H-4")
+def test_measurements_are_a_table() -> None:
+    viewer = DicomViewer(bundle="x")
+    assert list(viewer.table().columns[:3]) == ["id", "kind", "study"]
+    assert viewer.table().empty
+    viewer.measurements = [
+        {"id": "a", "kind": "length", "series": "1.2", "index": 3, "points": [[1, 2], [4, 6]], "value": 5.0, "unit": "mm", "stats": None},
+        {"id": "b", "kind": "ellipse", "value": 12.5, "unit": "mm²", "stats": {"mean": 40, "sd": 3, "min": 30, "max": 52}},
+    ]
+    table = viewer.table()
+    assert table.loc[0, ["kind", "value", "unit", "index"]].tolist() == ["length", 5.0, "mm", 3]
+    assert table.loc[0, "points"] == [[1, 2], [4, 6]]
+    assert table.loc[1, ["mean", "sd", "min", "max"]].tolist() == [40, 3, 30, 52]
+    assert table["mean"].isna().tolist() == [True, False]
 
 
 MODEL = """
@@ -64,6 +91,8 @@ def test_browser_and_python_follow_each_other(bench: Bench) -> None:
     bench.wait_text(".px-bottomLeft", "3/7")
     bench.run("model.set('window', {center: 100, width: 200})")
     bench.wait_text(".px-bottomRight", "W 200  L 100")
+    bench.run("model.set('layout_name', '1x2')")
+    bench.until("document.querySelectorAll('#a .px-cell').length === 2")
     bench.run("model.set('lang', 'en')")
     bench.wait_text(".px-bottomLeft", "Image 3/7")
     # From the browser to Python, once: no echo that never ends.
