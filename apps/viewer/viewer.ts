@@ -14,7 +14,7 @@ import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeE
 import { Guide } from './guide';
 import { Grid } from './grid';
 import { commandOf, type OwnKeys } from './keys';
-import { isFilter, type FilterSetting } from './filter';
+import type { FilterSetting } from './filter';
 import type { Frame } from './frame';
 import { Labelling } from './labelling';
 import { isLayout, nextLayout } from './layout';
@@ -33,10 +33,11 @@ import type { RenderingChange } from './rendering/view';
 import { Spatial } from './spatial';
 import { stateOf } from './state';
 import { adoptStyle } from './style';
+import { Telling } from './telling';
+import { Treated } from './treated';
 import { TrueSize } from './truesize';
 import { UnsupportedViewer } from './unsupported';
 import { Cpr } from './volume/curved/cpr';
-import { readMask, Removal } from './volume/mask';
 import { Reformat, type Slab } from './volume/reformat';
 import { windowFunction } from './window';
 import { say, type Language } from './words';
@@ -56,15 +57,13 @@ class GridViewer implements Viewer, CellHost, Commanded {
   author: string;
   private readonly root = document.createElement('div');
   private readonly base: string;
-  private readonly onState: ViewerOptions['onState'];
   private readonly grid: Grid<Cell>;
   private readonly described: Described;
   private ownKeys: OwnKeys = {};
   tool: ToolName;
   private cellNumber = 0;
-  private readonly handlers = new Map<keyof ViewerEvents, Set<(value: never) => void>>();
+  private readonly telling: Telling;
   private own: readonly OwnPreset[] = [];
-  private stateFrame = 0;
   private readonly drawn: Drawn;
   private readonly dialog = new Dialog(this.root);
   private readonly size = new TrueSize(this.root, this.dialog, { language: () => this.language, zoom: (mmPerPixel) => this.cell.showTrueSize(mmPerPixel) });
@@ -78,13 +77,10 @@ class GridViewer implements Viewer, CellHost, Commanded {
       const { cell } = this;
       return { count: () => cell.count, index: () => cell.goal, ready: (position) => cell.ready(position), show: (position) => cell.scrollTo(position) };
     },
-    () => this.tellState(),
+    () => this.telling.changed(),
   );
-  /** By series: what is drawn of it in every cell. */
-  private readonly filters = new Map<string, FilterSetting>();
+  private readonly treated = new Treated(() => this.grid.cells);
   foreign: ShownOverlay | null = null;
-  /** By series: what is taken out of its planes. */
-  private readonly removals = new Map<string, Removal>();
   private disposed = false;
   private readonly sizes: ResizeObserver;
   private readonly endDrops: () => void;
@@ -95,7 +91,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.author = options.author ?? '';
     this.base = options.base ?? '/services/images';
     this.described = new Described(this.base);
-    this.onState = options.onState;
+    this.telling = new Telling(() => this.state(), options.onState);
     this.corners = options.corners;
     this.tool = options.tool ?? 'window';
     this.solid = new Rendering({
@@ -104,8 +100,8 @@ class GridViewer implements Viewer, CellHost, Commanded {
       active: () => this.grid.cell,
       place: () => this.spatial.place,
       setPlace: (place) => this.spatial.setPlace(place),
-      removal: (base) => this.removalOf(base),
-      changed: () => this.tellState(),
+      removal: (base) => this.treated.removalOf(base),
+      changed: () => this.telling.changed(),
     });
     this.grid = new Grid(
       {
@@ -116,7 +112,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
         changed: () => {
           this.linking.lead();
           this.solid.check();
-          this.tellState();
+          this.telling.changed();
         },
       },
       isLayout(options.layout) ? options.layout : '1x1',
@@ -133,7 +129,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
       (target) => this.grid.at(target),
       (series, cell) => {
         this.setActive(cell);
-        this.emit('dropped', { ...series, cell: this.grid.active });
+        this.telling.emit('dropped', { ...series, cell: this.grid.active });
       },
     );
     parent.append(this.root);
@@ -152,7 +148,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
           cell.render();
         }
       },
-      changed: (list) => this.emit('measurements', list),
+      changed: (list) => this.telling.emit('measurements', list),
     });
     this.labelling = new Labelling(this.root, this.dialog, {
       id: this.id,
@@ -175,11 +171,11 @@ class GridViewer implements Viewer, CellHost, Commanded {
           this.described.take(cell, info);
           cell.show(source, { ...(index === undefined || index < 0 ? {} : { index }), ...(grey ? { grey } : {}) });
         },
-        removal: (base) => this.removalOf(base),
+        removal: (base) => this.treated.removalOf(base),
       },
       () => {
         this.solid.refresh();
-        this.tellState();
+        this.telling.changed();
       },
     );
     this.sizes = new ResizeObserver(() => this.resize());
@@ -237,7 +233,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     const { cell } = this;
     const series = store.show(this.base, { study: request.study, series: request.series }, this.id);
     this.described.open(cell, request.info ?? {});
-    cell.show(request.plane ? new Reformat(series, { name: request.plane, removal: this.removalOf(series) }) : series, {
+    cell.show(request.plane ? new Reformat(series, { name: request.plane, removal: this.treated.removalOf(series) }) : series, {
       ...(request.index === undefined ? {} : { index: request.index }),
       ...(request.frames === undefined ? {} : { frames: request.frames }),
       ...(request.window === undefined ? {} : { window: { ...request.window, function: windowFunction(request.window.function) } }),
@@ -257,13 +253,12 @@ class GridViewer implements Viewer, CellHost, Commanded {
   clear(): void {
     this.stopDrawing();
     this.cine.stop();
-    this.filters.clear();
-    this.removals.clear();
+    this.treated.clear();
     this.spatial.toggleMpr(false, false);
     this.spatial.place = null;
     this.cells.forEach((cell) => cell.empty());
     this.solid.check();
-    this.tellState();
+    this.telling.changed();
   }
 
   // ---- what the reader does ---------------------------------------------------------------------------------------
@@ -278,7 +273,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     this.root.dataset['tool'] = tool;
     activate(this.group, tool);
     this.guide.begin(tool);
-    this.tellState();
+    this.telling.changed();
   }
 
   setWindow(window: WindowSetting): void {
@@ -315,7 +310,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   setPresets(presets: OwnPreset[]): void {
     this.own = presets;
     this.cells.forEach((cell) => cell.applyAutomatic());
-    this.tellState();
+    this.telling.changed();
   }
 
   automatic(cell: Cell): Choice | null {
@@ -386,19 +381,9 @@ class GridViewer implements Viewer, CellHost, Commanded {
   setMasks(masks: readonly ArrayBuffer[]): void {
     const base = this.cell.series?.base;
     if (!base) return;
-    const removal = masks.length > 0 ? new Removal(masks.map(readMask)) : null;
-    if (removal) this.removals.set(base.key.series, removal);
-    else this.removals.delete(base.key.series);
-    for (const cell of this.cells) {
-      const { series } = cell;
-      if (series?.base === base && (series instanceof Reformat || series instanceof Cpr)) cell.replace(series.with({ removal }));
-    }
+    this.treated.setMasks(base, masks);
     this.solid.masked(base);
-    this.tellState();
-  }
-
-  private removalOf(base: ImageSource): Removal | null {
-    return this.removals.get(base.key.series) ?? null;
+    this.telling.changed();
   }
 
   setPoint(at: [number, number, number]): void {
@@ -417,7 +402,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   setLinked(on: boolean): void {
     this.linking.set(on);
-    this.tellState();
+    this.telling.changed();
   }
 
   toggleLinked(): void {
@@ -426,14 +411,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
 
   /** Of the active cell's series, in every cell that shows it. */
   setFilter(filter: FilterSetting | null): void {
-    const source = this.cell.series;
-    if (!source || (filter !== null && !isFilter(filter))) return;
-    const before = this.filterOf(source);
-    if (before?.name === filter?.name && before?.strength === filter?.strength) return;
-    if (filter) this.filters.set(source.key.series, { ...filter });
-    else this.filters.delete(source.key.series);
-    for (const cell of this.cells) if (cell.series?.base === source.base) cell.reload();
-    this.tellState();
+    if (this.treated.setFilter(this.cell.series, filter)) this.telling.changed();
   }
 
   setOverlay(overlay: OverlayData | null): void {
@@ -448,7 +426,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   filterOf(source: ImageSource): FilterSetting | null {
-    return this.filters.get(source.key.series) ?? null;
+    return this.treated.filterOf(source);
   }
 
   calibrated(source: ImageSource, frame: Frame): Frame {
@@ -619,34 +597,23 @@ class GridViewer implements Viewer, CellHost, Commanded {
       mpr: this.spatial.mpr.on,
       curve: this.spatial.curveState(this.tool === 'curve'),
       rendering: this.solid.state,
-      removed: cell.series ? (this.removalOf(cell.series.base)?.kinds ?? []) : [],
+      removed: this.treated.removedFrom(cell.series),
       point: this.spatial.place ? [...this.spatial.place.at] : null,
     };
   }
 
   changed(cell: Cell): void {
     this.solid.check();
-    if (cell === this.cell) this.tellState();
-  }
-
-  private tellState(): void {
-    if (this.stateFrame || this.disposed) return;
-    this.stateFrame = requestAnimationFrame(() => {
-      this.stateFrame = 0;
-      if (this.disposed) return;
-      const state = this.state();
-      this.onState?.(state);
-      this.emit('state', state);
-    });
+    if (cell === this.cell) this.telling.changed();
   }
 
   shown(cell: Cell): void {
     this.linking.entered(cell);
-    if (cell.series) this.emit('shown', { ...cell.series.key, index: cell.index, cell: this.cells.indexOf(cell) });
+    if (cell.series) this.telling.emit('shown', { ...cell.series.key, index: cell.index, cell: this.cells.indexOf(cell) });
   }
 
   failed(cell: Cell, words: string): void {
-    if (cell.series) this.emit('failed', { ...cell.series.key, words, cell: this.cells.indexOf(cell) });
+    if (cell.series) this.telling.emit('failed', { ...cell.series.key, words, cell: this.cells.indexOf(cell) });
   }
 
   retry(cell: Cell): void {
@@ -657,20 +624,13 @@ class GridViewer implements Viewer, CellHost, Commanded {
   }
 
   on<E extends keyof ViewerEvents>(event: E, handler: (value: ViewerEvents[E]) => void): () => void {
-    const handlers = this.handlers.get(event) ?? new Set();
-    this.handlers.set(event, handlers);
-    handlers.add(handler as (value: never) => void);
-    return () => handlers.delete(handler as (value: never) => void);
-  }
-
-  private emit<E extends keyof ViewerEvents>(event: E, value: ViewerEvents[E]): void {
-    for (const handler of [...(this.handlers.get(event) ?? [])]) (handler as (value: ViewerEvents[E]) => void)(value);
+    return this.telling.on(event, handler);
   }
 
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    cancelAnimationFrame(this.stateFrame);
+    this.telling.end();
     this.sizes.disconnect();
     this.endDrops();
     this.lost.dispose();
@@ -686,7 +646,7 @@ class GridViewer implements Viewer, CellHost, Commanded {
     viewers.delete(this);
     removeSources((imageId) => imageId.startsWith(`px:${this.id}/`));
     store.release(this.id);
-    this.handlers.clear();
+    this.telling.forget();
     this.root.remove();
   }
 }
