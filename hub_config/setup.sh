@@ -49,6 +49,7 @@ missing_packages() {
     command -v bwrap >/dev/null 2>&1 || printf 'bubblewrap '
     [ "$PURPOSE" != run ] || return 0
     have_browser || printf 'chromium '
+    command -v dciodvfy >/dev/null 2>&1 || printf 'dicom3tools '
     command -v storescu >/dev/null 2>&1 || printf 'dcmtk '
     have_postgres || printf 'postgresql '
     command -v pdftotext >/dev/null 2>&1 || printf 'poppler-utils '

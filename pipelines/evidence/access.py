@@ -9,10 +9,8 @@ from pathlib import Path
 from fastapi import Request
 
 from dicom_node.client import NodeClient
-from pipelines.evidence.problems import Problem
-from ris.client import COOKIE, RisClient, TicketError, TicketVerifier
-
-BROWSER = "browser"
+from pipelines.serving.tickets import shown
+from ris.client import RisClient, TicketVerifier
 
 
 @dataclass(frozen=True)
@@ -32,19 +30,7 @@ class Door:
 
     def enter(self, request: Request) -> Iterator[Sources]:
         """The sources for this request, closed after it; 401 without a good ticket."""
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        token = bearer.strip() if scheme else request.cookies.get(COOKIE, "")
-        if scheme and (scheme.lower() != "bearer" or not token):
-            raise Problem("ticket.invalid")
-        if not token:
-            raise Problem("ticket.missing")
-        try:
-            ticket = self._verifier.verify(token)
-        except TicketError as error:
-            raise Problem("ticket.invalid") from error
-        browser = not scheme
-        # a browser's ticket lives in its HttpOnly cookie only: found in a header it was taken out of a browser
-        if (ticket.kind == BROWSER) is not browser:
-            raise Problem("ticket.invalid")
+        found = shown(request, self._verifier)
+        token, browser = found.token, found.browser
         with RisClient(self._ris, lambda: token, browser=browser) as ris, NodeClient(self._images, lambda: token, browser=browser) as node:
             yield Sources(ris, node)

@@ -6,23 +6,17 @@ from collections.abc import Iterator
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import httpx
 import orjson
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Path, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi.responses import Response
 
-from dicom_node.client import NodeError
 from pipelines.evidence import export, problems
 from pipelines.evidence.access import Door, Sources
 from pipelines.evidence.encapsulated import encapsulated
 from pipelines.evidence.overlays.series import overlay_of, read
 from pipelines.evidence.presentation import presentation_states
-from pipelines.evidence.problems import Problem
 from pipelines.evidence.report import measurement_report
-from ris.client import RisProblem
 
 PREFIX = "/services/evidence"
 Uid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
@@ -32,19 +26,7 @@ log = structlog.get_logger("evidence")
 def build(door: Door, zone: ZoneInfo) -> FastAPI:
     """The application."""
     app = FastAPI(title="Evidence objects", version="1", docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
-    app.add_exception_handler(Problem, problems.on_problem)
-    app.add_exception_handler(RisProblem, problems.on_records)
-    app.add_exception_handler(NodeError, problems.on_node)
-    app.add_exception_handler(httpx.HTTPError, problems.on_away)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid)
-    app.add_exception_handler(HTTPException, problems.on_http)
-
-    async def on_failure(request: Request, error: Exception) -> JSONResponse:
-        # the kind of error only: its text may repeat what stands in a header
-        log.error("request.failed", route=getattr(request.scope.get("route"), "path", ""), reason=type(error).__name__)
-        return problems.answer(request, "evidence.failed")
-
-    app.add_exception_handler(Exception, on_failure)
+    problems.add_to(app)
     app.state.door = door
     app.include_router(_routes(zone), prefix=PREFIX)
     return app

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from pipelines.evidence.problems import Problem
+from pipelines.serving.problems import Problem
 
 PDF = "application/pdf"
 ENDINGS = {PDF: "pdf", "model/stl": "stl", "model/obj": "obj", "model/mtl": "mtl", "text/xml": "xml"}

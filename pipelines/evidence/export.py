@@ -13,7 +13,7 @@ from pydicom.filewriter import dcmwrite
 
 from pipelines.evidence.access import Sources
 from pipelines.evidence.markings import Drawn, Unexportable, drawn
-from pipelines.evidence.problems import Problem
+from pipelines.serving.problems import Problem
 
 
 def gather(sources: Sources, exam: int, study: str) -> tuple[list[Drawn], int]:

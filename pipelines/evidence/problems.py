@@ -1,40 +1,19 @@
-"""Errors of the evidence service as RFC 9457 problems: its own in words of both languages, those of node and ris as they came."""
+"""Problems of the evidence service: its own in words of both languages, those of node and ris as they came."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import httpx
-from fastapi import Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 from dicom_node.client import NodeError
+from pipelines.serving.problems import Kind, Problems
 from ris.client import RisProblem
 
-MEDIA = "application/problem+json"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of problem: its status and its words `(title, action)` in each language."""
-
-    status: int
-    zh: tuple[str, str]
-    en: tuple[str, str]
-
-
 KINDS: dict[str, Kind] = {
-    "ticket.missing": Kind(401, ("尚未登录", "请重新登录后再试。"), ("Not signed in", "Sign in again and retry.")),
-    "ticket.invalid": Kind(
-        401, ("登录凭证无效或已过期", "请重新登录后再试。"), ("The ticket is not valid or has expired", "Sign in again and retry.")
-    ),
     "request.invalid": Kind(
         422, ("请求不正确", "请检查检查号和序列后再试。"), ("The request is not right", "Check exam and series, then retry.")
     ),
-    "request.unknown": Kind(404, ("没有这个地址", "请检查地址。"), ("No such address", "Check the address.")),
     "evidence.none": Kind(
         409,
         ("没有可以导出的标注", "请先在图像上测量或标注。"),
@@ -64,66 +43,32 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
-
-class Problem(Exception):  # noqa: N818 - the word of RFC 9457
-    """Raised anywhere below a route; answered as `application/problem+json`."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.code, self.detail = code, detail
+PROBLEMS = Problems(KINDS, failed="evidence.failed")
 
 
-def _sent(status: int, body: dict[str, Any]) -> JSONResponse:
-    headers = {"Cache-Control": "no-store"}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        headers["Retry-After"] = "2"
-    return JSONResponse(body, status, headers, MEDIA)
+def add_to(app: FastAPI) -> None:
+    """Let the application answer its problems, and what node and ris said."""
+    PROBLEMS.add_to(app)
+    app.add_exception_handler(RisProblem, _on_records)
+    app.add_exception_handler(NodeError, _on_node)
+    app.add_exception_handler(httpx.HTTPError, _on_away)
 
 
-def answer(request: Request, code: str, detail: str = "") -> JSONResponse:
-    """The problem `code` as a response."""
-    kind = KINDS[code]
-    words = {"zh": {"title": kind.zh[0], "action": kind.zh[1]}, "en": {"title": kind.en[0], "action": kind.en[1]}}
-    own = words["en" if request.headers.get("accept-language", "zh").strip().lower().startswith("en") else "zh"]
-    body = {"type": f"urn:hub:problem:{code}", "title": own["title"], "status": kind.status, "code": code, "words": words}
-    return _sent(kind.status, body | {"detail": detail or own["action"]})
-
-
-async def on_problem(request: Request, problem: Exception) -> JSONResponse:
-    """Handler of `Problem`."""
-    assert isinstance(problem, Problem)  # noqa: S101 - registered for this class only
-    return answer(request, problem.code, problem.detail)
-
-
-async def on_records(_request: Request, problem: Exception) -> JSONResponse:
+async def _on_records(_request: Request, problem: Exception) -> JSONResponse:
     """What ris refused, in its own words."""
     assert isinstance(problem, RisProblem)  # noqa: S101 - registered for this class only
-    return _sent(problem.status, problem.body)
+    return PROBLEMS.sent(problem.status, problem.body)
 
 
-async def on_node(_request: Request, problem: Exception) -> JSONResponse:
+async def _on_node(_request: Request, problem: Exception) -> JSONResponse:
     """What the node refused, in its own words."""
     assert isinstance(problem, NodeError)  # noqa: S101 - registered for this class only
     title = problem.words.get("zh", {}).get("title", problem.code)
     body = {"type": f"urn:hub:problem:{problem.code}", "title": title, "status": problem.status, "code": problem.code}
-    return _sent(problem.status, body | {"detail": problem.detail, "words": dict(problem.words)})
+    return PROBLEMS.sent(problem.status, body | {"detail": problem.detail, "words": dict(problem.words)})
 
 
-async def on_away(request: Request, error: Exception) -> JSONResponse:
+async def _on_away(request: Request, error: Exception) -> JSONResponse:
     """Node or ris did not answer."""
     assert isinstance(error, httpx.HTTPError)  # noqa: S101 - registered for this class only
-    return answer(request, "service.away", type(error).__name__)
-
-
-async def on_invalid(request: Request, error: Exception) -> JSONResponse:
-    """A refused path or query: names the parameters, never repeats their values."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
-    return answer(request, "request.invalid", "; ".join(".".join(str(part) for part in fault["loc"][1:]) for fault in error.errors()))
-
-
-async def on_http(request: Request, error: Exception) -> JSONResponse:
-    """The framework's own refusals."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
-    return answer(request, "request.unknown")
+    return PROBLEMS.answer(request, "service.away", type(error).__name__)

@@ -8,43 +8,24 @@ digest   print a digest of each table, to compare two marts; the service must be
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
 import structlog
-import uvicorn
-from pydantic import ValidationError
 
 from dicom_node.client import NodeClient
 from pipelines.following import reason_of
 from pipelines.mart.access import Door
 from pipelines.mart.app import Service, build
 from pipelines.mart.following import MartFollower
-from pipelines.mart.settings import Settings, unknown_names
+from pipelines.mart.settings import PREFIX, Settings
 from pipelines.mart.store import BusyError, MartStore
+from pipelines.serving.program import log_as_json, server_of, settings_or_words
 from ris.client import RisClient, ServiceTicket
 
 log = structlog.get_logger("mart")
-
-
-def _log_as_json() -> None:
-    """One JSON object a line on stdout; libraries speak from warnings on. Access lines are left out: they repeat every query."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
-    )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stdout, format='{"level": "%(levelname)s", "logger": "%(name)s", "event": "library.warning"}'
-    )
 
 
 def followers_of(settings: Settings, store: MartStore) -> list[MartFollower]:
@@ -61,9 +42,7 @@ def run(settings: Settings, store: MartStore) -> int:
     stop = threading.Event()
     followers = followers_of(settings, store)
     service = Service(store, Door(settings.ticket_key, store), settings.zone, followers)
-    server = uvicorn.Server(
-        uvicorn.Config(build(service), host="127.0.0.1", port=settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=3)
-    )
+    server = server_of(build(service), settings.port)
     # Daemons: a long poll may still wait when the process is asked to end; what it has not written is read again after the start.
     threads = [threading.Thread(target=follower.run, args=(stop,), name=follower.name, daemon=True) for follower in followers]
     for thread in threads:
@@ -117,16 +96,10 @@ def main(arguments: list[str]) -> int:
     if command not in COMMANDS or len(arguments) > 1:
         sys.stderr.write(f"未知命令 / unknown command {' '.join(arguments)!r}.\n{__doc__}")
         return 2
-    if unknown := unknown_names():
-        sys.stderr.write(f"未知设置 / unknown settings: {', '.join(unknown)}. 请改正或删除 / correct or remove them.\n")
+    settings = settings_or_words(Settings, PREFIX)
+    if settings is None:
         return 2
-    try:
-        settings = Settings.from_environment()
-    except ValidationError as error:
-        faults = "\n".join(f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
-        sys.stderr.write(f"设置不完整或不正确 / settings are missing or wrong:\n{faults}\n")
-        return 2
-    _log_as_json()
+    log_as_json()
     try:
         store = MartStore(settings.database, settings.timezone)
     except BusyError as error:

@@ -9,14 +9,14 @@ from pathlib import Path
 from fastapi import Request
 
 from pipelines.mart.figures import Scope
-from pipelines.mart.problems import Problem
 from pipelines.mart.store import MartStore
-from ris.client import COOKIE, Ticket, TicketError, TicketVerifier
+from pipelines.serving.problems import Problem
+from pipelines.serving.tickets import shown
+from ris.client import Ticket, TicketVerifier
 
 OPERATION = "statistics.view"
 ROLES = frozenset({"administrator"})
 """Roles that carry the operation (docs/interfaces.md, section 2)."""
-BROWSER = "browser"
 
 
 @dataclass(frozen=True)
@@ -41,28 +41,9 @@ class Door:
     def _revoked(self, ticket: Ticket) -> bool:
         return self._store.revoked(ticket.username, ticket.sid, ticket.issued_at)
 
-    def _ticket(self, request: Request) -> tuple[str, bool]:
-        """The compact ticket and whether it came as the browser's cookie."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        if scheme:
-            if scheme.lower() != "bearer" or not value.strip():
-                raise Problem("ticket.invalid")
-            return value.strip(), False
-        cookie = request.cookies.get(COOKIE)
-        if not cookie:
-            raise Problem("ticket.missing")
-        return cookie, True
-
     def enter(self, request: Request) -> Reader:
         """The reader of this request: 401 without a live ticket, 403 without the right to statistics."""
-        token, from_cookie = self._ticket(request)
-        try:
-            ticket = self._verifier.verify(token)
-        except TicketError as error:
-            raise Problem("ticket.invalid") from error
-        # A browser's ticket lives in its HttpOnly cookie only: found in a header it was taken out of a browser.
-        if (ticket.kind == BROWSER) is not from_cookie:
-            raise Problem("ticket.invalid")
+        ticket = shown(request, self._verifier).ticket
         if not ticket.may(OPERATION):
             raise Problem("right.missing")
         return Reader(ticket.username, ticket.sid, self._scope(ticket), ticket.issued_at, ticket.expires_at)

@@ -13,16 +13,15 @@ from zoneinfo import ZoneInfo
 import duckdb
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from starlette.exceptions import HTTPException
 
-from pipelines.mart import answers, definitions, figures, problems, rejects
+from pipelines.mart import answers, definitions, figures, rejects
 from pipelines.mart.access import Door, Reader
 from pipelines.mart.following import MartFollower
-from pipelines.mart.problems import Problem
+from pipelines.mart.problems import PROBLEMS
 from pipelines.mart.store import MartStore
+from pipelines.serving.problems import Problem
 
 PREFIX = "/services/mart"
 LOOK_EVERY = 0.5
@@ -114,15 +113,7 @@ def build(service: Service) -> FastAPI:
     """The application; there are no pages of documentation here that would load scripts from elsewhere."""
     app = FastAPI(title="Figures of the radiology hub", version="1", docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
     app.state.service = service
-    app.add_exception_handler(Problem, problems.on_problem)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid)
-    app.add_exception_handler(HTTPException, problems.on_http)
-
-    async def on_failure(request: Request, error: Exception) -> JSONResponse:
-        log.error("request.failed", route=getattr(request.scope.get("route"), "path", ""), reason=type(error).__name__, exc_info=error)
-        return problems.answer(request, "mart.failed")
-
-    app.add_exception_handler(Exception, on_failure)
+    PROBLEMS.add_to(app)
     app.include_router(_routes(service), prefix=PREFIX)
     return app
 

@@ -11,17 +11,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from fastapi import Request
 
 from dicom_node.client import NodeClient, NodeError
-from pipelines.masks.problems import Problem
-from ris.client import COOKIE, TicketError, TicketVerifier
+from pipelines.serving.problems import Problem
+from pipelines.serving.tickets import same_origin, shown
+from ris.client import TicketVerifier
 
 OPERATION = "image.view"
-BROWSER = "browser"
 REMEMBERED = 15.0
 """Seconds for which the node's word that a ticket may see a series is believed; a revocation counts after that."""
 
@@ -50,25 +49,12 @@ class Door:
 
     def enter(self, request: Request) -> Caller:
         """The caller: 401 without a living ticket, 403 without the right to images or for a write from another site."""
-        scheme, _, value = request.headers.get("authorization", "").partition(" ")
-        cookie = request.cookies.get(COOKIE)
-        if scheme and (scheme.lower() != "bearer" or not value.strip()):
-            raise Problem("ticket.invalid")
-        token, browser = (value.strip(), False) if scheme else (cookie, True)
-        if not token:
-            raise Problem("ticket.missing")
-        try:
-            ticket = self._verifier.verify(token)
-        except TicketError as error:
-            raise Problem("ticket.invalid") from error
-        # A browser's ticket lives in its HttpOnly cookie only: found in a header it was taken out of a browser.
-        if (ticket.kind == BROWSER) is not browser:
-            raise Problem("ticket.invalid")
-        if not ticket.may(OPERATION):
+        found = shown(request, self._verifier)
+        if not found.ticket.may(OPERATION):
             raise Problem("right.missing")
-        if browser and request.method not in {"GET", "HEAD"} and not _same_origin(request):
+        if found.browser and request.method not in {"GET", "HEAD"} and not same_origin(request):
             raise Problem("request.cross_site")
-        return Caller(token, browser, ticket.sid)
+        return Caller(found.token, found.browser, found.ticket.sid)
 
     def header(self, caller: Caller, study: str, series: str) -> dict[str, Any]:
         """The series' header as the node gives it to this caller; a problem when it does not."""
@@ -129,17 +115,3 @@ class _asking:  # noqa: N801 - reads as a statement
 
 def _key(caller: Caller, study: str, series: str) -> tuple[str, str, str]:
     return hashlib.sha256(caller.ticket.encode()).hexdigest(), study, series
-
-
-def _same_origin(request: Request) -> bool:
-    """Proof that a page of our own sent a request that carries the cookie (docs/interfaces.md, section 2)."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    if origin is None:
-        return False
-    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
-    host = request.headers.get("x-forwarded-host", request.headers.get("host", "")).split(",")[0].strip()
-    found = urlsplit(origin)
-    return (found.scheme, found.netloc) == (scheme, host)

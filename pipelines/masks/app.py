@@ -10,20 +10,18 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, FastAPI, Path, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
-from pipelines.masks import problems
 from pipelines.masks.access import Caller, Door
 from pipelines.masks.computing import Task
 from pipelines.masks.jobs import Jobs
 from pipelines.masks.kept import Kept, Wish, unpacked
-from pipelines.masks.problems import Problem
+from pipelines.masks.problems import PROBLEMS
 from pipelines.masks.segmentation import segmentation
 from pipelines.masks.series import geometry_of
 from pipelines.masks.settings import Settings
+from pipelines.serving.problems import Problem
 
 PREFIX = "/services/masks"
 log = structlog.get_logger("masks")
@@ -87,15 +85,7 @@ def build(service: Service) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         lifespan=lifespan,
     )
-    app.add_exception_handler(Problem, problems.on_problem)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid)
-    app.add_exception_handler(HTTPException, problems.on_http)
-
-    async def on_failure(request: Request, error: Exception) -> JSONResponse:
-        log.error("request.failed", route=getattr(request.scope.get("route"), "path", ""), reason=type(error).__name__, exc_info=error)
-        return problems.answer(request, "masks.failed")
-
-    app.add_exception_handler(Exception, on_failure)
+    PROBLEMS.add_to(app)
 
     @app.get(f"{PREFIX}/healthz")
     def healthz() -> dict[str, str]:

@@ -18,9 +18,9 @@ import numpy as np
 from pipelines.masks.access import Caller, problem_of
 from pipelines.masks.bone import Prepared, prepare, solve
 from pipelines.masks.kept import Wish, packed
-from pipelines.masks.problems import Problem
 from pipelines.masks.series import Geometry, hounsfield
 from pipelines.masks.table import table
+from pipelines.serving.problems import Problem
 
 NICE = 5
 Volume = np.ndarray[tuple[int, int, int], np.dtype[np.int16]]

@@ -14,7 +14,8 @@ import structlog
 
 from pipelines.masks.computing import Task, run
 from pipelines.masks.kept import Kept
-from pipelines.masks.problems import Problem, words
+from pipelines.masks.problems import PROBLEMS
+from pipelines.serving.problems import Problem
 
 log = structlog.get_logger("masks")
 MOST_WAITING = 20
@@ -39,7 +40,7 @@ class Job:
     def told(self) -> dict[str, Any]:
         """As the API says it."""
         about: dict[str, Any] = {"id": self.name, "kind": self.task.wish.kind, "state": self.state, "percent": self.percent}
-        return {**about, "problem": {"code": self.code, "words": words(self.code)}} if self.code else about
+        return {**about, "problem": {"code": self.code, "words": PROBLEMS.words(self.code)}} if self.code else about
 
 
 class Jobs:

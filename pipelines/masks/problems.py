@@ -1,41 +1,15 @@
-"""Errors of the masks service as RFC 9457 problems: a stable code, words in both languages, and what to do next."""
+"""Problems of the masks service in words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of problem: its status and its words `(title, action)` in each language."""
-
-    status: int
-    zh: tuple[str, str]
-    en: tuple[str, str]
-
+from pipelines.serving.problems import Kind, Problems
 
 KINDS: dict[str, Kind] = {
-    "ticket.missing": Kind(401, ("尚未登录", "请重新登录后再试。"), ("Not signed in", "Sign in again and retry.")),
-    "ticket.invalid": Kind(
-        401, ("登录凭证无效或已过期", "请重新登录后再试。"), ("The ticket is not valid or has expired", "Sign in again and retry.")
-    ),
     "right.missing": Kind(
         403,
         ("没有查看影像的权限", "如工作需要,请联系管理员授权。"),
         ("No right to see images", "Ask an administrator if your work needs it."),
     ),
-    "request.cross_site": Kind(
-        403, ("请求来自其他网站,已拒绝", "请从本系统页面操作。"), ("Cross-site request refused", "Work from the hub's own pages.")
-    ),
-    "request.invalid": Kind(422, ("请求内容不正确", "请检查后再试。"), ("The request is not right", "Check it, then retry.")),
-    "request.unknown": Kind(404, ("没有这个地址", "请检查地址。"), ("No such address", "Check the address.")),
-    "request.method": Kind(405, ("此地址不支持该操作", "请检查请求方法。"), ("Not possible at this address", "Check the method.")),
     "series.unknown": Kind(
         404,
         ("没有这个序列", "请确认序列仍在,且属于您可以查看的机构。"),
@@ -85,58 +59,5 @@ KINDS: dict[str, Kind] = {
         500, ("服务出错", "请重试;若仍失败,请联系运维。"), ("The service failed", "Retry; tell the operator if it fails again.")
     ),
 }
-MEDIA = "application/problem+json"
 
-
-class Problem(Exception):  # noqa: N818 - the word of RFC 9457
-    """Raised anywhere below a route; answered as `application/problem+json`."""
-
-    def __init__(self, code: str, detail: str = "", **extra: Any) -> None:
-        super().__init__(code)
-        self.code, self.detail, self.extra = code, detail, extra
-
-
-def words(code: str) -> dict[str, dict[str, str]]:
-    """Title and action in both languages."""
-    kind = KINDS[code]
-    return {"zh": {"title": kind.zh[0], "action": kind.zh[1]}, "en": {"title": kind.en[0], "action": kind.en[1]}}
-
-
-def answer(request: Request, code: str, detail: str = "", extra: dict[str, Any] | None = None) -> JSONResponse:
-    """The problem `code` as a response."""
-    kind, both = KINDS[code], words(code)
-    own = both["en" if request.headers.get("accept-language", "zh").strip().lower().startswith("en") else "zh"]
-    body = {
-        "type": f"urn:hub:problem:{code}",
-        "title": own["title"],
-        "status": kind.status,
-        "code": code,
-        "detail": detail or own["action"],
-        "words": both,
-        **(extra or {}),
-    }
-    headers = {"Cache-Control": "no-store"}
-    if kind.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if kind.status == 503:
-        headers["Retry-After"] = "5"
-    return JSONResponse(body, kind.status, headers, MEDIA)
-
-
-async def on_problem(request: Request, problem: Exception) -> JSONResponse:
-    """Handler of `Problem`."""
-    assert isinstance(problem, Problem)  # noqa: S101 - registered for this class only
-    return answer(request, problem.code, problem.detail, problem.extra)
-
-
-async def on_invalid(request: Request, error: Exception) -> JSONResponse:
-    """Handler of a refused request: names the fields, never repeats their values."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
-    fields = [{"field": ".".join(str(part) for part in fault["loc"][1:]), "reason": fault["type"]} for fault in error.errors()]
-    return answer(request, "request.invalid", "; ".join(f"{fault['field']}: {fault['reason']}" for fault in fields), {"fields": fields})
-
-
-async def on_http(request: Request, error: Exception) -> JSONResponse:
-    """Handler of the framework's own refusals."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
-    return answer(request, "request.method" if error.status_code == 405 else "request.unknown")
+PROBLEMS = Problems(KINDS, failed="masks.failed", retry_after=5)

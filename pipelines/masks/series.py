@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.masks.grid import Spacing
-from pipelines.masks.problems import Problem
+from pipelines.serving.problems import Problem
 
 FEWEST = 10
 AIR = -1024

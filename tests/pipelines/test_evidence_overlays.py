@@ -20,7 +20,7 @@ from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import Unreadable, add_segmentation
 from pipelines.evidence.overlays.series import what_is
 from pipelines.evidence.overlays.shapes import MOST_NUMBERS, Overlay, TooLarge, rgb_of_lab
-from pipelines.evidence.problems import Problem
+from pipelines.serving.problems import Problem
 from tests.pipelines.test_evidence_export import PLANE, header, marking, ready, report, states
 
 pytestmark = [pytest.mark.clause("X-2"), pytest.mark.filterwarnings("ignore::UserWarning")]

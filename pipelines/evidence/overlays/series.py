@@ -16,7 +16,7 @@ from pipelines.evidence.overlays.images import gather
 from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import add_segmentation
 from pipelines.evidence.overlays.shapes import Overlay, TooLarge
-from pipelines.evidence.problems import Problem
+from pipelines.serving.problems import Problem
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 CLASSES = {
