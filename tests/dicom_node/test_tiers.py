@@ -384,7 +384,7 @@ def test_a_deletion_that_waits_for_a_volume_is_on_the_status_page_and_ends_by_it
         'name = "end"\nwhen.institution = ["H01"]\ndelete = true\nreason = "retention of 30 years is over"', volumes=other, nas=False
     )
     node.wait_for(lambda: 'data-fault="undeleted"' in operated(node, "/status"))
-    assert 'node_copies_undeleted{volume="nas"} 3' in operated(node, "/metrics")
+    node.wait_for(lambda: 'node_copies_undeleted{volume="nas"} 3' in operated(node, "/metrics"))  # one file after the other
     assert all(tiers.on_nas(digest).exists() for digest in files)
     tiers.write()
     node.wait_for(lambda: not any(tiers.on_nas(digest).exists() for digest in files))
