@@ -13,13 +13,11 @@ export class LostGraphics {
   private late = 0;
 
   constructor(
-    root: HTMLElement,
+    private readonly root: HTMLElement,
     private readonly parts: { engine(): string; language(): Language; restored(): void },
   ) {
     this.box.className = 'px-notice px-lost';
     this.box.setAttribute('role', 'alert');
-    this.box.hidden = true;
-    root.append(this.box);
     eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_LOST, this.lost);
     eventTarget.addEventListener(Enums.Events.WEBGL_CONTEXT_RESTORED, this.restored);
   }
@@ -41,7 +39,7 @@ export class LostGraphics {
   private readonly restored = (event: Event): void => {
     if (!this.ours(event)) return;
     clearTimeout(this.late);
-    this.box.hidden = true;
+    this.box.remove();
     this.parts.restored();
   };
 
@@ -59,6 +57,6 @@ export class LostGraphics {
       how.textContent = say(action, language);
       this.box.append(how);
     }
-    this.box.hidden = false;
+    this.root.append(this.box);
   }
 }

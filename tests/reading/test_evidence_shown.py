@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack, wait_for
 from tests.reading.test_evidence import ask
-from tests.reading.test_reading_page import by, row
+from tests.reading.test_reading_page import by, open_case
 
 Open = Callable[..., Page]
 COLOURED = """() => {
@@ -168,7 +168,7 @@ def test_documents_and_objects_without_a_picture_say_what_they_are(stack: Stack,
 @pytest.mark.clause("X-2", "H-2")
 def test_the_desk_lays_a_segmentation_over_its_images_and_shows_a_pdf(stack: Stack, open_desk: Open, evidence_case: dict[str, Any]) -> None:
     page = open_desk("doctor")
-    row(page, evidence_case["accession"]).click()
+    open_case(page, evidence_case["accession"])
     page.locator(f'[data-testid="viewer"][data-shown^="{evidence_case["study"]} "]').wait_for(timeout=20_000)
     liver = next(
         name for name in of(evidence_case, SEGMENTATION) if len(pydicom.dcmread(evidence_case["files"][name]).SegmentSequence) == 1

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack, wait_for
-from tests.reading.test_reading_page import by, person_row, row
+from tests.reading.test_reading_page import by, open_case, person_row
 
 Open = Callable[..., Page]
 DOUBLE_CLICK = 500
@@ -50,7 +50,7 @@ def new_case(stack: Stack, corpus: Path, tmp_path: Path) -> Callable[..., tuple[
 
 def show(page: Page, case: tuple[str, str]) -> None:
     accession, study = case
-    row(page, accession).click()
+    open_case(page, accession)
     page.locator(f'[data-testid="viewer"][data-shown^="{study} "]').wait_for(timeout=20_000)
 
 

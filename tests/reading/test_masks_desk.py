@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests.conftest import ROOT, take_free_port
 from tests.reading.desk_stack import Stack, wait_for
 from tests.reading.test_markings_desk import own_copy
-from tests.reading.test_reading_page import by, row
+from tests.reading.test_reading_page import by, open_case
 from tests.reading.test_viewing import Open, opened
 
 
@@ -75,7 +75,7 @@ def test_bone_and_table_go_and_come_back_by_the_toolbar(open_desk: Open, case: t
 @pytest.mark.clause("V-34")
 def test_without_the_service_it_says_so(open_desk: Open, case: tuple[str, str]) -> None:
     page = open_desk("doctor", quiet=False)  # the browser notes the 503
-    row(page, case[0]).click()
+    open_case(page, case[0])
     page.locator(f'[data-testid="viewer"][data-shown^="{case[1]} "]').wait_for(timeout=20_000)
     page.route("**/services/masks/**", lambda route: route.fulfill(status=503, body=""))
     by(page, "tool-mpr").click()

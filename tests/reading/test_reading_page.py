@@ -29,6 +29,12 @@ def row(page: Page, accession: str) -> Any:
     return page.locator(f'[data-testid="worklist-row"][data-accession="{accession}"]')
 
 
+def open_case(page: Page, accession: str) -> None:
+    """Open a case that may stand far down a long list: by searching for it."""
+    by(page, "search").fill(accession)
+    row(page, accession).click()
+
+
 def saved(page: Page) -> None:
     page.locator('[data-testid="report-saved"][data-save="saved"]').wait_for()
 

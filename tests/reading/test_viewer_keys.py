@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack
 from tests.reading.test_markings_desk import own_copy
-from tests.reading.test_reading_page import by, row
+from tests.reading.test_reading_page import by, open_case
 
 Open = Callable[..., Page]
 PATH = "/me/preferences/viewer-keys"
@@ -25,7 +25,7 @@ def case(stack: Stack, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 def opened(open_desk: Open, case: tuple[str, str], **more: object) -> Page:
     page = open_desk("doctor", **more)
-    row(page, case[0]).click()
+    open_case(page, case[0])
     page.locator(f'[data-testid="viewer"][data-shown^="{case[1]} "]').wait_for(timeout=20_000)
     return page
 
@@ -90,7 +90,7 @@ def test_keys_that_cannot_be_loaded_are_the_usual_ones_and_are_not_written_over(
     page = open_desk("doctor", quiet=False)
     page.route(f"**/ris/api/v1{PATH}", lambda route: route.fulfill(status=503, body="{}"))
     page.reload()
-    row(page, case[0]).click()
+    open_case(page, case[0])
     page.locator(f'[data-testid="viewer"][data-shown^="{case[1]} "]').wait_for(timeout=20_000)
     edit(page)
     expect(by(page, "key-editor")).to_contain_text("快捷键没有取到")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack, wait_for
-from tests.reading.test_reading_page import by, row
+from tests.reading.test_reading_page import by, open_case
 
 Open = Callable[..., Page]
 
@@ -24,7 +24,7 @@ def case(stack: Stack, corpus: Path) -> tuple[str, str]:
 def opened(open_desk: Open, case: tuple[str, str]) -> Page:
     accession, study = case
     page = open_desk("doctor")
-    row(page, accession).click()
+    open_case(page, accession)
     page.locator(f'[data-testid="viewer"][data-shown^="{study} "]').wait_for(timeout=20_000)
     return page
 

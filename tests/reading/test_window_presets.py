@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack, wait_for
 from tests.reading.test_markings_desk import own_copy
-from tests.reading.test_reading_page import by, row
+from tests.reading.test_reading_page import by, open_case
 
 Open = Callable[..., Page]
 PATH = "/me/preferences/window-presets"
@@ -36,7 +36,7 @@ def _without_presets(stack: Stack) -> None:
 def opened(open_desk: Open, case: tuple[str, str], who: str = "doctor", **more: Any) -> Page:
     accession, study = case
     page = open_desk(who, **more)
-    row(page, accession).click()
+    open_case(page, accession)
     page.locator(f'[data-testid="viewer"][data-shown^="{study} "]').wait_for(timeout=20_000)
     return page
 
@@ -142,7 +142,7 @@ def test_presets_that_cannot_be_had_are_said_and_asked_for_again(open_desk: Open
     page = open_desk("doctor", quiet=False)
     page.route("**/me/preferences/window-presets", lambda route: route.abort())
     page.reload()
-    row(page, case[0]).click()
+    open_case(page, case[0])
     button = by(page, "preset-edit")
     wait_for(lambda: "没有取到" in (button.get_attribute("title") or ""), says="the desk says that the presets are missing")
     page.unroute("**/me/preferences/window-presets")

@@ -432,7 +432,7 @@ def test_a_lost_graphics_device_is_said_and_the_same_picture_comes_back(browser:
     bench.call("scrollTo", 2)
     bench.call("scrollTo", 1)
     bench.run("lose.forEach(l => l.restoreContext())")
-    bench.until("document.querySelector('.px-lost').hidden")
+    bench.until("!document.querySelector('.px-lost')")
     bench.until(f"bench.hash('a').then(now => now === '{before}')")
     bench.call("scrollTo", 2)
     assert bench.run("bench.hash('a')") != before
