@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack, wait_for
-from tests.reading.test_reading_page import by, open_case, person_row
+from tests.reading.test_reading_page import by, open_case, person_row, row
 
 Open = Callable[..., Page]
 DOUBLE_CLICK = 500
@@ -194,7 +194,8 @@ def test_a_case_shows_only_its_own_and_undo_stays_in_it(stack: Stack, open_desk:
     page = open_desk("doctor")
     by(page, "search").fill(family)
     expect(by(page, "worklist-row")).to_have_count(2)
-    show(page, one)
+    row(page, one[0]).click()
+    page.locator(f'[data-testid="viewer"][data-shown^="{one[1]} "]').wait_for(timeout=20_000)
     draw(page, "length", (-60, 0), (60, 0))
     expect(by(page, "marking")).to_have_count(1)
     (value,) = values(page)
