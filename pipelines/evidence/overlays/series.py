@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
@@ -17,6 +18,8 @@ from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import add_segmentation
 from pipelines.evidence.overlays.shapes import Overlay, TooLarge
 from pipelines.serving.problems import Problem
+
+log = structlog.get_logger("evidence")
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 CLASSES = {
@@ -126,7 +129,9 @@ def _object(node: NodeClient, study: str, series: str, header: Dataset, overlay:
             add_coordinates(overlay, document, images)
     except TooLarge as error:
         raise Problem("overlay.too_large") from error
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError, RuntimeError):
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError, RuntimeError) as error:
+        # Said on the page as unreadable; here so that a fault of ours does not pass for one of the object. No text: it may repeat a header.
+        log.warning("object.unreadable", kind=kind, sop_uid=str(document.get("SOPInstanceUID", "")), reason=type(error).__name__)
         del overlay.layers[layers:], overlay.shapes[shapes:]
         overlay.window, overlay.images = None, images_before
         overlay.warnings["object_unreadable"] += 1
