@@ -1,6 +1,8 @@
 # The commands of this project; each sets up what it needs first.
 SHELL := /bin/sh
 PY := .venv/bin/python
+# How many tests run at a time
+WORKERS ?= 2
 # Node of the virtual environment where the machine has none
 export PATH := $(CURDIR)/.venv/node/bin:$(PATH)
 .DEFAULT_GOAL := help
@@ -15,7 +17,7 @@ help: ## what there is
 	@echo "make screenshots  pictures of every page into docs/screenshots"
 	@echo "make coverage     which test proves which clause, into docs/coverage.md"
 	@echo "make conformance  the node's settings and conformance statement, from its code, into docs"
-	@echo "make lock         requirements.lock anew from pyproject.toml"
+	@echo "make lock         requirements.lock and requirements-lab.lock anew from pyproject.toml"
 	@echo "make setup        only the set-up"
 
 setup:
@@ -30,7 +32,7 @@ run: setup
 test: setup-test
 	$(PY) -m ruff check --quiet .
 	.venv/bin/lint-imports --no-cache
-	$(PY) -m pytest -q -m "not long" --durations 25
+	$(PY) -m pytest -q -m "not long" -n $(WORKERS) --dist loadgroup --durations 25
 	npm test --silent
 
 test-long: setup-test
@@ -60,3 +62,4 @@ conformance: setup-test
 
 lock: setup-test
 	.venv/bin/uv pip compile pyproject.toml --extra test --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements.lock
+	.venv/bin/uv pip compile --group pyproject.toml:lab --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements-lab.lock

@@ -14,6 +14,7 @@ export default tseslint.config(
     },
     rules: {
       eqeqeq: 'error',
+      'no-restricted-properties': ['error', { object: 'crypto', property: 'randomUUID', message: 'Only in secure contexts: use freshId().' }],
       'no-console': ['error', { allow: ['warn', 'error'] }],
       '@typescript-eslint/consistent-type-imports': 'error',
       // Layout is the formatter's and the reader's business, not the linter's.

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 
-from bench import bone, desk, disk, growth, reading, store, viewing, workstation
+from bench import bone, deid, desk, disk, growth, lab, reading, research, store, viewing, workstation
 from bench.result import Result, write
 
 # first id of each group → the function that measures the group
@@ -19,11 +19,14 @@ GROUPS: list[tuple[tuple[str, ...], Callable[[], Iterable[Result]]]] = [
     (growth.IDS, growth.measure),
     (workstation.IDS, workstation.measure),
     (bone.IDS, bone.measure),
+    (research.IDS, research.measure),
+    (deid.IDS, deid.measure),
+    (lab.IDS, lab.measure),
 ]
 
 
 # names of groups that are no beginning of their ids
-NAMES: dict[str, tuple[str, ...]] = {"view": workstation.IDS}
+NAMES: dict[str, tuple[str, ...]] = {"view": workstation.IDS, "bone": bone.IDS, "lab": (*research.IDS, *deid.IDS)}
 
 
 def main() -> None:

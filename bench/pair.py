@@ -21,7 +21,7 @@ import httpx
 
 from dicom_node.receive.counters import PERIOD
 from dicom_node.web.tickets import make_ticket
-from tests.conftest import take_free_port
+from tests.worker import take_free_port
 
 CALLING = "BENCH"
 PLUGIN = "libOrthancDicomWeb.so"
@@ -143,7 +143,8 @@ def node(folder: Path, *, synced: bool = True) -> Iterator[Server]:
         "NODE_DEVICES": str(devices),
     }
     if not synced:
-        environment["PYTHONPATH"] = str(Path(__file__).parent / "unsynced")
+        here = Path(__file__).parent
+        environment["PYTHONPATH"] = f"{here / 'unsynced'}{os.pathsep}{here.parent}"
     with _process([sys.executable, "-m", "dicom_node"], plain(folder) | environment, (port, web)) as running:
         private, rights = folder / "node" / "keys" / "ticket-private.pem", ["image.view", "system.operate"]
         ticket = make_ticket(private, "bench", ["*"], rights, kind="script", minutes=600)

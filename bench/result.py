@@ -31,20 +31,21 @@ class Result:
     @property
     def value(self) -> float:
         """Median of the runs."""
-        return round(statistics.median(self.runs), self.digits)
+        return round(float(statistics.median(self.runs)), self.digits)
 
     @property
     def holds(self) -> bool:
         """Whether the goal is reached; a figure without a goal always holds."""
         if self.goal is None:
             return True
-        return self.value >= self.goal if self.better == "higher" else self.value <= self.goal
+        # a numpy bool cannot be written as JSON
+        return bool(self.value >= self.goal if self.better == "higher" else self.value <= self.goal)
 
     def as_row(self) -> dict[str, object]:
         """The row written to `docs/bench.json`."""
         row = asdict(self)
         del row["digits"]
-        return {**row, "runs": [round(run, self.digits) for run in self.runs], "value": self.value, "holds": self.holds}
+        return {**row, "runs": [round(float(run), self.digits) for run in self.runs], "value": self.value, "holds": self.holds}
 
 
 def write(results: list[Result]) -> None:

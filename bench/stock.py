@@ -14,7 +14,7 @@ import nbformat
 from playwright.sync_api import Browser, Error
 
 from bench.doors import profile
-from tests.conftest import take_free_port
+from tests.worker import take_free_port
 
 OPENINGS = 5
 CELL = "import ipywidgets as w\nw.VBox([w.Label('ready'), w.Text('text'), w.Button(description='go')])"

@@ -47,18 +47,32 @@ PLANES = """
   look();
 })
 """
+# A wheel's turn comes between two pictures of the page, as the browser delivers those of a mouse; back and forth, so that no end stops it.
 SCROLL = """
 (seconds) => new Promise((done) => {
   const canvas = document.querySelector('.px-cell.px-active canvas');
   const stage = document.querySelector('.px-cell.px-active .px-stage');
-  let drawn = 0;
-  stage.addEventListener('CORNERSTONE_IMAGE_RENDERED', () => { drawn += 1; });
   const start = performance.now();
+  let pictures = 0;
+  let turns = 0;
+  let fresh = false;
+  const entered = () => { fresh = true; };
   const turn = () => {
-    if (performance.now() - start > seconds * 1000) return done(drawn / ((performance.now() - start) / 1000));
-    canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: 100, bubbles: true, cancelable: true }));
-    requestAnimationFrame(turn);
+    turns += 1;
+    canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: turns % 160 < 80 ? 100 : -100, bubbles: true, cancelable: true }));
   };
+  const drawn = () => {
+    if (!fresh) return;
+    fresh = false;
+    pictures += 1;
+    const spent = (performance.now() - start) / 1000;
+    if (spent < seconds) return void setTimeout(turn);
+    stage.removeEventListener('CORNERSTONE_IMAGE_RENDERED', drawn);
+    stage.removeEventListener('CORNERSTONE_STACK_NEW_IMAGE', entered);
+    done(pictures / spent);
+  };
+  stage.addEventListener('CORNERSTONE_STACK_NEW_IMAGE', entered);
+  stage.addEventListener('CORNERSTONE_IMAGE_RENDERED', drawn);
   turn();
 })
 """

@@ -25,7 +25,10 @@ PATH = Path(__file__).resolve().parent / "conformance.md"
 
 SERVICES: dict[Verb, tuple[str, str]] = {
     "echo": ("Verification", "answers C-ECHO"),
-    "store": ("Storage", "stores every instance byte for byte; success is answered when file and journal entry are on disk (fsync)"),
+    "store": (
+        "Storage",
+        "stores every instance byte for byte; success is answered when the file and the record of its arrival are on disk (fsync)",
+    ),
     "find": ("Query/Retrieve – C-FIND", "hierarchical queries within the calling AE's institution"),
     "move": ("Query/Retrieve – C-MOVE", "sends to a listed AE by its `host` and `port`; is Storage SCU towards it"),
     "get": ("Query/Retrieve – C-GET", "sends on the same association; is Storage SCU by role selection"),

@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 from playwright.sync_api import Page
 
+from docs.desk import CASES, RECORDS, back, by, call, list_ready, open_case, row_of
+from docs.panel_scenes import PANEL_SCENES, panels
 from docs.screenshots import Album
+from docs.tool_scenes import TOOL_SCENES, tools
 
-RECORDS = "/services/ris/api/v1"
-CASES = {"ct": "YA24111207", "mr": "YA24110903", "film": "HZ24-0893", "us": "HZ24-0896"}
-"""The demo's accession numbers by what they show."""
 FINDINGS = (
     "双肺纹理增多、增粗，右肺下叶见大片实变影，内见支气管充气征，边界模糊；左肺散在斑片状磨玻璃影。"
     "气管及主支气管通畅。纵隔内见数枚小淋巴结，短径均小于 5 mm。右侧胸腔少量积液，深约 6 mm。心影大小正常。"
@@ -32,48 +32,6 @@ class Scene:
 
     names: tuple[str, ...]
     make: Callable[[Album], None]
-
-
-def by(page: Page, name: str) -> Any:
-    """The element of a test id."""
-    return page.get_by_test_id(name)
-
-
-def call(page: Page, method: str, path: str, body: object = None) -> Any:
-    """A request of the signed-in person, made by the page itself."""
-    return page.evaluate(
-        """async ([method, url, body]) => {
-            const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID() }
-            const answer = await fetch(url, { method, headers, body: body === null ? undefined : JSON.stringify(body) })
-            if (!answer.ok) throw new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`)
-            return answer.status === 204 ? null : answer.json()
-        }""",
-        [method, f"{RECORDS}{path}", body],
-    )
-
-
-def row_of(page: Page, accession: str) -> dict[str, Any]:
-    """The worklist row of an accession number."""
-    return next(row for row in call(page, "GET", f"/worklist?view=all&q={accession}")["rows"] if row["accession"] == accession)
-
-
-def list_ready(page: Page) -> None:
-    """The worklist is painted."""
-    page.locator('[data-testid="worklist"][data-status="ready"]').wait_for()
-
-
-def open_case(page: Page, accession: str) -> None:
-    """Open a case from the list and wait for its picture and report."""
-    by(page, "view-all").click()
-    page.locator(f'[data-testid="worklist-row"][data-accession="{accession}"]').click()
-    page.locator('[data-testid="viewer"][data-shown]:not([data-phase="loading"])').wait_for()
-    by(page, "report").locator("textarea, .read-only").first.wait_for()
-    page.wait_for_timeout(1500)
-
-
-def back(page: Page) -> None:
-    """Return to the list."""
-    by(page, "back-to-list").evaluate("button => button.click()")
 
 
 # The door
@@ -318,6 +276,8 @@ SCENES = (
     ),
     Scene(("reading-mr", "reading-film", "reading-us"), cases),
     Scene(("reading-case", "reading-templates", "reading-knowledge", "reading-knowledge-entry", "reading-pdf", "reading-reopen"), writing),
+    Scene(TOOL_SCENES, tools),
+    Scene(PANEL_SCENES, panels),
     Scene(("reading-review", "reading-return"), returning),
     Scene(("statistics", "statistics-day", "statistics-exams", "statistics-empty"), statistics),
     Scene(("knowledge", "knowledge-entry", "knowledge-editing", "knowledge-nothing"), knowledge),

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from docs.desk import speak_in
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.running_hub import RunningHub, wait_until
 
@@ -71,7 +72,7 @@ class Album:
             if desk is not None and not page.url.endswith(f"/{desk}"):
                 page.goto(f"{self.hub.base}/services/pages/desk/{desk}")
             page.get_by_test_id("language").wait_for()
-            speak(page, "zh")
+            speak_in(page, "zh")
             yield page
 
     def take(
@@ -82,7 +83,7 @@ class Album:
             return
         for lang in langs:
             if page.get_by_test_id("language").count():
-                speak(page, lang)
+                speak_in(page, lang)
             for width, height in SIZES if lang in large else SIZES[:1]:
                 page.set_viewport_size({"width": width, "height": height})
                 page.wait_for_timeout(settle)
@@ -90,7 +91,7 @@ class Album:
         width, height = SIZES[0]
         page.set_viewport_size({"width": width, "height": height})
         if page.get_by_test_id("language").count():
-            speak(page, "zh")
+            speak_in(page, "zh")
 
     def keep(self, png: bytes, name: str) -> None:
         """Write one picture with few colours, without dithering: flat grounds stay flat."""
@@ -117,13 +118,6 @@ def with_few_colours(picture: Image.Image) -> Image.Image:
     few = Image.fromarray(nearest[place].astype(np.uint8).reshape(picture.height, picture.width), "P")
     few.putpalette(palette)
     return few
-
-
-def speak(page: Page, lang: str) -> None:
-    """Switch the desk's language; also while a dialog covers the button."""
-    shown = "English" if lang == "zh" else "中文"
-    if page.get_by_test_id("language").inner_text().strip() != shown:
-        page.get_by_test_id("language").evaluate("button => button.click()")
 
 
 def main(wanted: tuple[str, ...]) -> int:

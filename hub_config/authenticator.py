@@ -46,12 +46,13 @@ class RecordsAuthenticator(Authenticator):
         """The records' spelling is the spelling: no folding that could make two accounts one."""
         return username
 
-    def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
+    def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
         """Our pages in front of the Hub's own of the same address."""
         del app
         from hub_config.front_handlers import FRONT_HANDLERS
+        from hub_config.lab.front import LAB_HANDLERS
 
-        return FRONT_HANDLERS
+        return [*LAB_HANDLERS, *FRONT_HANDLERS]
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
         """Ask ris. A refusal is left on the handler for its page; success starts a new Hub session (no fixation)."""

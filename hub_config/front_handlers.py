@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections import defaultdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.utils import maybe_future
 from tornado import web
 
+from hub_config.lab.client import RoomRefusedError
+from hub_config.lab.spawner import rooms
 from hub_config.pages.frontend import FrontEnd
 from hub_config.records_login import RecordsUnreachableError, Refusal, Session
 from hub_config.settings import ROOT
@@ -24,6 +27,7 @@ from hub_config.words import Language, choose_language, word
 TICKET_COOKIE = "hub-ticket"
 LANGUAGE_COOKIE = "hub-lang"
 DESKS = "/services/pages/desk/"
+WORKBENCH = "/hub/lab"
 STATIC = Path(__file__).parent / "templates" / "static"
 FORM_BYTES = 16_384
 _front_end = FrontEnd(ROOT / "apps" / "dist")
@@ -44,7 +48,9 @@ def safe_service_path(wanted: str) -> str | None:
 
 
 def landing_url(session: Session) -> str:
-    """The desk of this account."""
+    """The desk of this account; a researcher's is his workbench."""
+    if session.landing == "research":
+        return WORKBENCH
     return DESKS + quote(session.landing, safe="")
 
 
@@ -103,6 +109,35 @@ class FrontPage(BaseHandler):
         """The one cookie that opens /services/."""
         self.set_cookie(TICKET_COOKIE, ticket, path="/services/", httponly=True, samesite="Strict", secure=self.is_secure)
 
+    async def fresh_session(self) -> Session | None:
+        """Session of ris behind this browser, renewed; None (and no cookies any more) when it has ended. 503 while ris is away."""
+        user = self.current_user
+        if user is None:
+            return None
+        session_id = self.get_session_cookie() or ""
+        authenticator = self.authenticator
+        async with _renewing[session_id]:  # two tabs at once: one after the other, each with the newest secret
+            secret = await authenticator.refresh_secret(user, session_id)
+            try:
+                answer = await authenticator.records.refresh(secret) if secret else None
+            except RecordsUnreachableError as fault:
+                self.log.warning("ticket: the records service is not reachable: %s", fault)
+                raise web.HTTPError(503) from fault
+            if isinstance(answer, Session) and answer.refresh != secret:
+                await authenticator.keep_session(user, session_id, answer)
+        _renewing.pop(session_id, None)
+        if isinstance(answer, Session):
+            return answer
+        if secret:
+            await authenticator.keep_session(user, session_id, None)
+        self.clear_login_cookie()
+        self.clear_cookie(TICKET_COOKIE, path="/services/")
+        return None
+
+    def to_login(self, wanted: str) -> None:
+        """The login page, and back to `wanted` afterwards."""
+        self.redirect(self.settings["login_url"] + (f"?{urlencode({'next': wanted})}" if wanted else ""))
+
     async def page(self, template: str, **values: Any) -> None:
         """Send one of our templates."""
         language = self.language
@@ -147,7 +182,7 @@ class Login(FrontPage, LoginHandler):
     def _next(self) -> str:
         """Where to go after the login: a path of ours, else empty (the desk of the role)."""
         wanted = self.get_argument("next", "")
-        if safe_service_path(wanted):
+        if safe_service_path(wanted) or wanted == WORKBENCH:
             return wanted
         if wanted.startswith(("/hub/token", "/hub/api/oauth2/authorize")) and "\\" not in wanted:
             return str(self._validate_next_url(wanted))
@@ -173,7 +208,8 @@ class Login(FrontPage, LoginHandler):
     async def get(self) -> None:
         """The form; who is logged in already goes on to his desk."""
         if self.current_user:
-            self.redirect("/hub/ticket" + (f"?{urlencode({'next': self._next()})}" if self._next() else ""))
+            wanted = self._next()
+            self.redirect(WORKBENCH if wanted == WORKBENCH else "/hub/ticket" + (f"?{urlencode({'next': wanted})}" if wanted else ""))
             return
         self.keep_language()
         self.set_fresh_xsrf()
@@ -216,28 +252,9 @@ class Ticket(FrontPage):
     async def get(self) -> None:
         """Renew the ticket of this browser's session and go on; an ended session must log in again."""
         wanted = safe_service_path(self.get_query_argument("next", "")) or ""
-        user = self.current_user
-        if user is None:
-            self._to_login(wanted)
-            return
-        session_id = self.get_session_cookie() or ""
-        authenticator = self.authenticator
-        async with _renewing[session_id]:  # two tabs at once: one after the other, each with the newest secret
-            secret = await authenticator.refresh_secret(user, session_id)
-            try:
-                answer = await authenticator.records.refresh(secret) if secret else None
-            except RecordsUnreachableError as fault:
-                self.log.warning("ticket: the records service is not reachable: %s", fault)
-                raise web.HTTPError(503) from fault
-            if isinstance(answer, Session) and answer.refresh != secret:
-                await authenticator.keep_session(user, session_id, answer)
-        _renewing.pop(session_id, None)
-        if not isinstance(answer, Session):
-            if secret:
-                await authenticator.keep_session(user, session_id, None)
-            self.clear_login_cookie()
-            self.clear_cookie(TICKET_COOKIE, path="/services/")
-            self._to_login(wanted)
+        answer = await self.fresh_session()
+        if answer is None:
+            self.to_login(wanted)
             return
         self.set_ticket(answer.ticket)
         target = wanted or landing_url(answer)
@@ -246,9 +263,6 @@ class Ticket(FrontPage):
             await self.page("onward.html", target=target)
         else:
             self.redirect(target)
-
-    def _to_login(self, wanted: str) -> None:
-        self.redirect(self.settings["login_url"] + (f"?{urlencode({'next': wanted})}" if wanted else ""))
 
 
 class Logout(FrontPage):
@@ -270,6 +284,8 @@ class Logout(FrontPage):
                     self.log.warning("logout: the records service is not reachable: %s", fault)
                     out = "late"
             await self.authenticator.keep_session(user, session_id, None)
+            with contextlib.suppress(RoomRefusedError):  # there is none
+                await rooms.lock(user.name)
             self.log.info("User logged out: %s", user.name)
         self.clear_login_cookie()
         self.clear_cookie(TICKET_COOKIE, path="/services/")

@@ -1,6 +1,6 @@
 """`rfc3987_syntax` only when it is needed: it compiles a grammar of IRIs for three seconds when it is imported.
 
-JupyterHub and Voilà bring it in through jupyter_events and jsonschema, for a format that none of their schemas here names. In its place
+JupyterHub, Voilà and JupyterLab bring it in through jupyter_events and jsonschema, for a format that none of their schemas here names. In its place
 stands a module that imports the real one at the first question.
 """
 

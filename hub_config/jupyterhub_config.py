@@ -12,6 +12,7 @@ from tornado.httpserver import HTTPServer
 from traitlets.config import get_config
 
 from hub_config.authenticator import RecordsAuthenticator
+from hub_config.lab.spawner import RoomSpawner
 from hub_config.logs import log_request
 
 c: Any = get_config()
@@ -67,7 +68,8 @@ c.JupyterHub.cookie_max_age_days = int(os.environ["FRONT_LOGIN_HOURS"]) / 24
 c.JupyterHub.default_url = "/hub/ticket"
 c.JupyterHub.redirect_to_server = False
 
-# --- what a user may do in the Hub itself: see himself, make tokens for scripts. No servers, no sharing, nobody is admin ------------------
+# --- what a user may do in the Hub itself: see himself, make tokens for scripts. No sharing, nobody is admin. A server is started only by
+# our page /hub/lab, for who has the right in ris; through the Hub's API nobody can --------------------------------------------------------
 c.JupyterHub.services = [{"name": "ris", "display": False}]
 c.JupyterHub.load_roles = [
     {"name": "user", "scopes": ["read:users!user", "tokens!user", "access:services!service=ris"]},
@@ -76,7 +78,12 @@ c.JupyterHub.load_roles = [
 c.JupyterHub.token_expires_in_default_seconds = 30 * 86_400
 c.JupyterHub.token_expires_in_max_seconds = 365 * 86_400
 c.JupyterHub.allow_named_servers = False
-c.JupyterHub.concurrent_spawn_limit = 1
+c.JupyterHub.concurrent_spawn_limit = 4
+c.JupyterHub.spawner_class = RoomSpawner
+c.Spawner.start_timeout = 130
+c.Spawner.http_timeout = 10
+c.Spawner.poll_interval = 15
+c.Spawner.consecutive_failure_limit = 0  # a Lab that does not start is no reason for the Hub to end
 
 # --- pages ------------------------------------------------------------------------------------------------------------------------------
 c.JupyterHub.template_paths = [str(here / "templates")]
@@ -98,6 +105,7 @@ c.JupyterHub.tornado_settings = {
     "log_function": log_request,
     "headers": headers,
     "front_secure": secure,
+    "slow_spawn_timeout": 1,  # our page says how far it is meanwhile
     "cookie_options": {"samesite": "Lax", "secure": secure, "expires_days": None},  # gone with the browser
     "xsrf_cookie_kwargs": {"samesite": "Lax", "secure": secure, "httponly": False},
 }

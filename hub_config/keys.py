@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-SERVICES = ("hub", "mart", "followers", "demo")
+SERVICES = ("hub", "mart", "research", "followers", "demo")
 """Programs that may ask ris for something in their own name."""
 
 

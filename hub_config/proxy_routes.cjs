@@ -2,6 +2,9 @@
 //
 // The proxy's own memory store is empty after a restart until somebody posts the routes again; in that gap every live page gets a 404 and
 // its event stream ends for good. This store reads the fixed routes from the JSON file $HUB_ROUTES ({"/prefix": {"target": …}}) when it is made.
+//
+// The proxy runs with --host-routing: paths to look up begin with the host name. "//name" is a route for everything under that host name;
+// all other names lead to the same routes without a name.
 "use strict";
 
 const fs = require("node:fs");
@@ -24,8 +27,11 @@ module.exports = class FixedRoutes {
     return this.routes.get(clean(path));
   }
 
-  /** Longest route whose whole path segments begin `path`. */
-  async getTarget(path) {
+  /** The route of the host name, else the longest one whose whole path segments begin the path. `whole` is /host/path. */
+  async getTarget(whole) {
+    const [, host, path] = /^\/([^/]*)(.*)$/s.exec(whole);
+    const own = `//${host.toLowerCase()}`;
+    if (this.routes.has(own)) return { prefix: own, data: this.routes.get(own) };
     for (let prefix = clean(path); ; prefix = clean(prefix.slice(0, prefix.lastIndexOf("/")) || "/")) {
       const data = this.routes.get(prefix);
       if (data) return { prefix, data };

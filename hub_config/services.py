@@ -17,7 +17,7 @@ from pathlib import Path
 from hub_config.keys import SecretFiles, write_private
 from hub_config.settings import ROOT, Settings, SettingsError
 
-PRIVATE_PORT_NAMES = ["ris", "images", "mart", "evidence", "masks", "pages", "hub", "proxy-api"]
+PRIVATE_PORT_NAMES = ["ris", "images", "mart", "evidence", "masks", "research", "pages", "hub", "lab", "proxy-api"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Plan:
     ports: dict[str, int]
 
     def url(self, service: str) -> str:
-        """Direct address of a service (`ris`, `images`, `mart`, `evidence`, `masks`, `pages`), without a trailing slash."""
+        """Direct address of a service (`ris`, `images`, `mart`, `evidence`, `masks`, `research`, `pages`), without a trailing slash."""
         return f"http://127.0.0.1:{self.ports[service]}/services/{service}"
 
     @property
@@ -57,13 +57,18 @@ class Plan:
         """JSON read by the proxy when it starts."""
         return self.data / "run" / "routes.json"
 
+    @property
+    def lab_control(self) -> Path:
+        """Socket on which the Hub asks for researchers' rooms."""
+        return self.data / "run" / "lab.sock"
+
     def public_health(self) -> dict[str, str]:
         """Address behind the public port → name, for everything a user needs."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.settings.hub_host, self.settings.hub_host)
         scheme = "https" if self.settings.tls else "http"
         base = f"{scheme}://{host}:{self.settings.hub_port}"
         return {f"{base}/hub/health": "hub"} | {
-            f"{base}/services/{service}/healthz": service for service in ("ris", "images", "pages", "mart", "evidence", "masks")
+            f"{base}/services/{service}/healthz": service for service in ("ris", "images", "pages", "mart", "evidence", "masks", "research")
         }
 
 
@@ -126,15 +131,33 @@ def write_routes(plan: Plan) -> None:
     """The proxy's fixed routes. `jupyterhub` marks the one the Hub owns, so that it finds it right and leaves the others alone."""
     routes: dict[str, dict[str, object]] = {
         f"/services/{service}": {"target": f"http://127.0.0.1:{plan.ports[service]}"}
-        for service in ("ris", "images", "mart", "evidence", "masks", "pages")
+        for service in ("ris", "images", "mart", "evidence", "masks", "research", "pages")
     }
     routes["/"] = {"target": f"http://127.0.0.1:{plan.ports['hub']}", "hub": True, "jupyterhub": True}
+    if plan.settings.lab_name:
+        # a host name of its own: everything under it goes to the doors of the rooms, and nothing else does
+        routes[f"//{plan.settings.lab_name}"] = {"target": f"http://127.0.0.1:{plan.ports['lab']}"}
     write_private(plan.routes_file, json.dumps(routes, indent=1))
 
 
 def process_table(plan: Plan) -> list[Process]:
     """Every process in the order of starting; stopping goes the other way."""
-    makers: list[Callable[[Plan], Process]] = [_records, _zygote, _images, _proxy, _hub, _pages, _mart, _evidence, _masks, _followers]
+    makers: list[Callable[[Plan], Process]] = [
+        _records,
+        _zygote,
+        _images,
+        _proxy,
+        _lab,
+        _hub,
+        _pages,
+        _mart,
+        _evidence,
+        _masks,
+        _research,
+        _followers,
+    ]
+    if isolated_python():
+        makers.insert(makers.index(_pages), _isolated_zygote)
     return [make(plan) for make in makers]
 
 
@@ -144,6 +167,16 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 def _records(plan: Plan) -> Process:
     return Process("ris", _python("ris"), records_environment(plan), health=plan.url("ris") + "/healthz", first=True)
+
+
+def _published(plan: Plan) -> Path:
+    """Where the node publishes its tables for the pipelines."""
+    return plan.data / "node" / "published"
+
+
+def _publish_minutes(plan: Plan) -> str:
+    """Research data are not of this minute; who tries the demo should not have to wait."""
+    return "1" if plan.settings.demo else "10"
 
 
 def _images(plan: Plan) -> Process:
@@ -156,6 +189,8 @@ def _images(plan: Plan) -> Process:
         "NODE_AET": settings.dicom_aet,
         "NODE_DEVICES": str(settings.devices),
         "NODE_TICKET_KEY": str(plan.secrets.ticket_public),
+        "NODE_PUBLISH": str(_published(plan)),
+        "NODE_PUBLISH_MINUTES": _publish_minutes(plan),
     }
     if settings.dicom_tls_port:
         environment["NODE_DICOM_TLS_PORT"] = str(settings.dicom_tls_port)
@@ -178,12 +213,30 @@ def _zygote(plan: Plan) -> Process:
     return Process("zygote", _python("hub_config.pages.zygote"), environment, ready_file=plan.data / "run" / "zygote.sock", first=True)
 
 
+def isolated_python() -> Path | None:
+    """The interpreter of the notebooks' environment, when itkwidgets is in it: its desks' kernels run there."""
+    python = ROOT / ".venv-lab" / "bin" / "python"
+    return python if python.exists() and _viewer_assets().is_dir() else None
+
+
+def _viewer_assets() -> Path:
+    return ROOT / ".venv-lab" / "share" / "jupyter" / "labextensions" / "hub-itk"
+
+
+def _isolated_zygote(plan: Plan) -> Process:
+    environment = _zygote(plan).environment | {"PAGES_ZYGOTE": str(plan.data / "run" / "isolated.sock"), "PAGES_ISOLATED": "1"}
+    command = (str(isolated_python()), "-m", "hub_config.pages.zygote")
+    return Process("isolated-zygote", command, environment, ready_file=plan.data / "run" / "isolated.sock")
+
+
 def _pages(plan: Plan) -> Process:
+    isolated = {"PAGES_ISOLATED_ZYGOTE": str(plan.data / "run" / "isolated.sock"), "PAGES_VIEWER_ASSETS": str(_viewer_assets())}
     environment = (
         common_environment(plan.settings)
         | _kernel_places(plan)
         | _page_addresses(plan)
         | {"PAGES_PORT": str(plan.ports["pages"]), "PAGES_TICKET_KEY": str(plan.secrets.ticket_public), "OPENBLAS_NUM_THREADS": "1"}
+        | (isolated if isolated_python() else {})
     )
     return Process("pages", _python("hub_config.pages"), environment, health=plan.url("pages") + "/healthz")
 
@@ -193,7 +246,7 @@ def _proxy(plan: Plan) -> Process:
     script = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
     command = [find_node(), str(script), "--ip", settings.hub_host, "--port", str(settings.hub_port)]
     command += ["--api-ip", "127.0.0.1", "--api-port", str(plan.ports["proxy-api"]), "--log-level", "warn"]
-    command += ["--storage-backend", str(ROOT / "hub_config" / "proxy_routes.cjs")]
+    command += ["--host-routing", "--storage-backend", str(ROOT / "hub_config" / "proxy_routes.cjs")]
     command += ["--error-path", str(ROOT / "hub_config" / "templates" / "proxy")]
     if settings.tls:
         command += ["--ssl-cert", str(settings.hub_tls_cert), "--ssl-key", str(settings.hub_tls_key)]
@@ -215,9 +268,35 @@ def _hub(plan: Plan) -> Process:
         "FRONT_SECRETS": str(plan.secrets.folder),
         "FRONT_SECURE": "1" if settings.tls else "0",
         "FRONT_LOGIN_HOURS": str(settings.hub_login_hours),
+        "FRONT_LAB_CONTROL": str(plan.lab_control),
         "RIS_URL": plan.url("ris"),
     }
     return Process("hub", command, environment, health=f"http://127.0.0.1:{plan.ports['hub']}/hub/health")
+
+
+def _lab(plan: Plan) -> Process:
+    settings = plan.settings
+    environment = common_environment(settings) | {
+        "LAB_PORT": str(plan.ports["lab"]),
+        "LAB_CONTROL": str(plan.lab_control),
+        "LAB_ENVIRONMENT": str(settings.lab_environment),
+        "LAB_DATA": str(plan.data / "lab"),
+        "LAB_HOST": settings.lab_name,
+        "LAB_URL": settings.lab_url,
+        "LAB_HUB_URL": settings.public_url,
+        "LAB_RESEARCH_URL": f"http://127.0.0.1:{plan.ports['research']}" if "research" in plan.ports else "",
+        "LAB_RIS_URL": plan.url("ris"),
+        "LAB_UIDS": settings.hub_lab_uids,
+        "LAB_MEMORY": str(int(settings.hub_lab_memory * 2**30)),
+        "LAB_HOME": str(int(settings.hub_lab_home * 2**30)),
+        "LAB_PROCESSES": str(settings.hub_lab_processes),
+        "LAB_THREADS": str(settings.hub_lab_threads),
+        "LAB_ROOMS": str(settings.hub_lab_rooms),
+        "LAB_IDLE": str(settings.hub_lab_idle_minutes * 60),
+        "LAB_SECURE": "1" if settings.tls else "0",
+        "LAB_TIMEZONE": settings.hub_timezone,
+    }
+    return Process("lab", _python("hub_config.lab"), environment, health=plan.url("lab") + "/healthz")
 
 
 def _follower_environment(plan: Plan, name: str) -> dict[str, str]:
@@ -259,6 +338,18 @@ def _masks(plan: Plan) -> Process:
         "OPENBLAS_NUM_THREADS": "1",
     }
     return Process("masks", _python("pipelines.masks"), environment, health=plan.url("masks") + "/healthz")
+
+
+def _research(plan: Plan) -> Process:
+    environment = _follower_environment(plan, "research") | {
+        "RESEARCH_DATA": str(plan.data / "research"),
+        "RESEARCH_PORT": str(plan.ports["research"]),
+        "RESEARCH_TICKET_KEY": str(plan.secrets.ticket_public),
+        "RESEARCH_PUBLISHED": str(_published(plan)),
+        "RESEARCH_TIMEZONE": plan.settings.hub_timezone,
+        "RESEARCH_MINUTES": _publish_minutes(plan),
+    }
+    return Process("research", _python("pipelines.research"), environment, health=plan.url("research") + "/healthz")
 
 
 def _followers(plan: Plan) -> Process:

@@ -36,6 +36,23 @@ class Settings(BaseSettings):
     hub_public_name: str = Field(default="", description="host name users type, when it is not hub_host")
     hub_tls_cert: Path | None = Field(default=None, description="PEM certificate (chain); with hub_tls_key the public port speaks https")
     hub_tls_key: Path | None = Field(default=None, description="PEM private key of hub_tls_cert")
+    hub_lab_name: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9.-]*$",
+        description="host name of the researchers' JupyterLab, another one than users type for the hub (both lead here); "
+        "empty: localhost on a machine of one's own (then the hub is 127.0.0.1), else no Lab",
+    )
+    hub_lab_uids: str = Field(
+        default="22000-22999",
+        pattern=r"^\d+-\d+$",
+        description="run by root: one of these user numbers for each researcher, used by nobody else",
+    )
+    hub_lab_memory: float = Field(default=4, ge=0.25, le=4096, description="GiB of memory for one researcher's JupyterLab")
+    hub_lab_home: float = Field(default=20, ge=0.01, le=65536, description="GiB in one researcher's home")
+    hub_lab_processes: int = Field(default=512, ge=64, le=65536, description="processes and threads of one researcher's JupyterLab")
+    hub_lab_threads: int = Field(default=2, ge=1, le=256, description="threads that numerical libraries take in a researcher's JupyterLab")
+    hub_lab_rooms: int = Field(default=8, ge=1, le=1000, description="researchers' JupyterLabs at the same time")
+    hub_lab_idle_minutes: float = Field(default=60, ge=0.05, le=10080, description="after so long without work a JupyterLab is ended")
     hub_database: str = Field(default="", description="SQLAlchemy URL of the records; empty: SQLite in the data folder")
     hub_login_tries: int = Field(default=5, ge=1, le=100, description="wrong passwords until an account is locked")
     hub_lock_minutes: int = Field(default=15, ge=1, le=1440, description="how long a locked account stays locked")
@@ -75,6 +92,11 @@ class Settings(BaseSettings):
         for path in (self.hub_tls_cert, self.hub_tls_key, self.dicom_tls_cert, self.dicom_tls_key, self.dicom_tls_ca):
             if path is not None and not path.is_file():
                 raise ValueError(f"there is no file {path}")
+        first, _, last = self.hub_lab_uids.partition("-")
+        if not 1000 <= int(first) <= int(last):
+            raise ValueError("HUB_LAB_UIDS is a range like 22000-22999 above 1000")
+        if self.hub_lab_name and self.hub_lab_name.lower() in {self.hub_public_name.lower(), self.hub_host.lower()}:
+            raise ValueError("HUB_LAB_NAME must be another name than the hub's own: cookies must not reach from one to the other")
         if self.hub_port == self.dicom_port:
             raise ValueError("HUB_PORT and DICOM_PORT are the same number")
         if self.dicom_tls_port in {self.hub_port, self.dicom_port}:
@@ -90,7 +112,30 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         """What a user types, without a trailing slash."""
-        name = self.hub_public_name or ("localhost" if self.hub_host in {"127.0.0.1", "0.0.0.0", "::"} else self.hub_host)
+        local = "127.0.0.1" if self.lab_name == "localhost" else "localhost"
+        return self._address(self.hub_public_name or (local if self.hub_host in {"127.0.0.1", "0.0.0.0", "::"} else self.hub_host))
+
+    @property
+    def lab_name(self) -> str:
+        """Host name of the Lab; empty when none can be had: then no JupyterLab starts.
+
+        On a machine of one's own, without TLS, the hub is 127.0.0.1 and the Lab localhost: two sites for a browser.
+        """
+        if self.hub_lab_name or self.tls:
+            return self.hub_lab_name.lower()
+        return "localhost" if self.hub_host == "127.0.0.1" and self.hub_public_name in {"", "127.0.0.1"} else ""
+
+    @property
+    def lab_environment(self) -> Path:
+        """Virtual environment of the researchers' JupyterLab, made by setup."""
+        return ROOT / ".venv-lab"
+
+    @property
+    def lab_url(self) -> str:
+        """Address of the Lab's host name, without a trailing slash; empty when there is none."""
+        return self._address(self.lab_name) if self.lab_name else ""
+
+    def _address(self, name: str) -> str:
         scheme, usual = ("https", 443) if self.tls else ("http", 80)
         return f"{scheme}://{name}" if self.hub_port == usual else f"{scheme}://{name}:{self.hub_port}"
 

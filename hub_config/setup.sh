@@ -129,11 +129,33 @@ python_packages() {
     made python "$want"
 }
 
+# The researchers' JupyterLab has an environment of its own: nothing of the hub's programs is in it, and the sandbox shows it read-only.
+lab_environment() {
+    lab="$ROOT/.venv-lab"
+    want=$(digest requirements-lab.lock)
+    if [ "$(cat "$lab/.made" 2>/dev/null || true)" = "$want" ] && [ -x "$lab/bin/python" ] && "$lab/bin/python" -c '' 2>/dev/null; then return 0; fi
+    say "安装科研环境（JupyterLab）/ the researchers' environment (JupyterLab): $(grep -c '==' requirements-lab.lock)"
+    rm -rf "$lab"
+    "$("$PY" -c 'import sys; print(sys._base_executable)')" -m venv --without-pip "$lab" ||
+        fail "无法建立科研环境 / the researchers' environment could not be made: $lab"
+    done_by=
+    if [ -x "$VENV/bin/uv" ]; then
+        indexes_for_uv
+        "$VENV/bin/uv" pip install --quiet --python "$lab/bin/python" --require-hashes --compile-bytecode -r requirements-lab.lock && done_by=uv
+    fi
+    if [ -z "$done_by" ]; then
+        say "改用 pip / with pip instead"
+        "$PY" -m pip --python "$lab/bin/python" install --require-hashes --no-deps --compile -r requirements-lab.lock ||
+            fail "科研环境未能安装，请检查网络或软件源后再次运行 / the researchers' environment could not be installed: check network or index, then run again"
+    fi
+    printf '%s\n' "$want" >"$lab/.made"
+}
+
 # The project is importable from any folder, and its own bytecode is there before the first start.
 project() {
     place=$("$PY" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     [ "$(cat "$place/radiology_hub.pth" 2>/dev/null || true)" = "$ROOT" ] || printf '%s\n' "$ROOT" >"$place/radiology_hub.pth"
-    "$PY" -m compileall -q dicom_node ris pipelines hub_config apps >/dev/null 2>&1 || true
+    "$PY" -m compileall -q dicom_node ris pipelines hub_config hub_research apps >/dev/null 2>&1 || true
 }
 
 # --- Node ----------------------------------------------------------------------------------------------------------------------------
@@ -179,11 +201,29 @@ front_end() {
     made front-end "$want"
 }
 
+# itkwidgets in the notebooks' environment: the viewer it talks to, self-hosted, and our bridge. Without it VR and MPR work all the same.
+viewer_assets() {
+    lab="$ROOT/.venv-lab"
+    if [ ! -x "$lab/bin/python" ] || ! "$lab/bin/python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("itkwidgets") is None)'; then
+        say "笔记本环境中没有 itkwidgets，三维浏览从略 / no itkwidgets in the notebooks' environment: its viewer is left out"
+        return 0
+    fi
+    # shellcheck disable=SC2046 # none of our file names holds a blank
+    want=$(digest package.json $(find apps/itk/install.mjs apps/itk/bridge apps/itk/viewer -type f ! -name '*.pyc' | LC_ALL=C sort))
+    if [ "$(cat "$lab/.made-itk" 2>/dev/null || true)" = "$want" ]; then return 0; fi
+    say "安装 itkwidgets 三维浏览组件 / the viewer of itkwidgets"
+    if node apps/itk/install.mjs "$lab"; then printf '%s\n' "$want" >"$lab/.made-itk"; else
+        say "未能安装，其余功能照常；请检查网络后再次运行 / not installed, everything else works: check the network, then run again"
+    fi
+}
+
 case "$PURPOSE" in run | test | bench) ;; *) fail "usage: sh hub_config/setup.sh run|test|bench" ;; esac
 environment
 python_packages
+lab_environment
 project
 ensure_node
 node_packages
 front_end
+viewer_assets
 system_packages

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 import httpx
 
 from hub_config.keys import ensure_secrets, write_private
+from hub_config.lab.sandbox import NO_NAME, Refusal, find_means
 from hub_config.places import check_public_ports, choose_private_ports
 from hub_config.process import RotatingLog, Supervised, become_subreaper, end_orphans
 from hub_config.services import (
@@ -223,6 +224,8 @@ class Tree:
         say(f"  DICOM:            {self.settings.dicom_aet} @ {self.settings.dicom_host}:{self.settings.dicom_port}")
         if self.settings.demo:
             say(f"  账号 / accounts:  {self.plan.data / 'demo-accounts.json'}")
+        means = find_means(self.settings.lab_environment) if self.settings.lab_name else NO_NAME
+        say(f"  科研 / Lab:       {means if isinstance(means, Refusal) else self.settings.lab_url}")
         say(f"  日志 / logs:      {self.plan.data / 'logs'}")
         say("  停止 / stop:      ctrl-C")
 

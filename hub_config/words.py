@@ -57,6 +57,38 @@ WORDS: dict[str, tuple[str, str]] = {
     "token.expires": ("到期时间", "Expires"),
     "token.revoke": ("撤销", "Revoke"),
     "token.failed": ("操作未成功，请刷新页面后再试。", "That did not work. Reload the page and try again."),
+    "lab.title": ("科研工作台", "Research workbench"),
+    "lab.starting": ("正在准备您的科研工作台，约需几秒…", "Preparing your research workbench, a few seconds…"),
+    "lab.about": (
+        "工作台在隔离环境中运行，不连接网络；数据只来自已批准课题的去标识数据。",
+        "The workbench runs in a sandbox without network; its data come from approved projects only, de-identified.",
+    ),
+    "lab.again": ("重试", "Try again"),
+    "lab.full": (
+        "同时打开的科研工作台已达上限，请稍后再试，或联系运维人员。",
+        "As many workbenches as this hub allows are open. Try again later, or ask the operator.",
+    ),
+    "lab.no_uid": (
+        "科研账号数量已超过为其预留的系统用户数，请联系运维人员（设置 HUB_LAB_UIDS）。",
+        "There are more researchers than system users set aside for them. Ask the operator (setting HUB_LAB_UIDS).",
+    ),
+    "lab.slow": (
+        "工作台未能在两分钟内启动，请稍后重试；如仍不成功，请联系运维人员。",
+        "The workbench did not start within two minutes. Try again shortly; ask the operator if it keeps happening.",
+    ),
+    "lab.ended": (
+        "工作台启动后随即结束。请重试；如仍不成功，请联系运维人员查看日志。",
+        "The workbench ended as soon as it had started. Try again; if it keeps happening ask the operator to look at the log.",
+    ),
+    "lab.away": (
+        "科研工作台服务正在启动或暂时不可用，请稍后重试。",
+        "The workbench service is starting or not reachable. Please try again shortly.",
+    ),
+    "lab.failed": (
+        "工作台未能启动，请重试；如仍不成功，请联系运维人员。",
+        "The workbench did not start. Try again; ask the operator if it keeps happening.",
+    ),
+    "lab.only_here": ("请从系统页面打开科研工作台。", "Open the workbench from the hub's own page."),
     "never": ("从未", "never"),
     "continue": ("继续", "Continue"),
     "opening": ("正在打开…", "Opening…"),

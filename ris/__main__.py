@@ -1,4 +1,4 @@
-"""`python -m ris`: serve; `python -m ris administrator --username …`; `python -m ris bootstrap --file accounts.json`."""
+"""`python -m ris`: serve; `administrator --username …`; `bootstrap --file accounts.json`; `project …`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ris.app import make_app
 from ris.logs import configure
 from ris.problem_words import WORDS
 from ris.problems import Problem
+from ris.projects import command as projects
 from ris.setting_up import bootstrap, make_administrator, read_json
 from ris.settings import Settings, UnknownSettingError, load
 
@@ -31,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     administrator.add_argument("--institution-name", default="诊断中心")
     filling = commands.add_parser("bootstrap", help="从 JSON 导入机构、科室、账号 / add institutions, departments, accounts from JSON")
     filling.add_argument("--file", default="-", help="JSON 文件，- 为标准输入 / JSON file, - for stdin")
+    projects.add_arguments(commands.add_parser("project", help="科研项目 / research projects"))
     return parser.parse_args()
 
 
@@ -60,6 +62,7 @@ def _serve(settings: Settings) -> None:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=3600,  # the Hub's proxy uses idle connections again; one that closes just then is a 503 for whoever asked
             backlog=512,
         )
     )
@@ -77,6 +80,8 @@ def main() -> int:
             print(json.dumps(make_administrator(settings, arguments.username, arguments.institution, arguments.institution_name)))  # noqa: T201
         elif arguments.command == "bootstrap":
             print(json.dumps(bootstrap(settings, read_json(arguments.file))))  # noqa: T201
+        elif arguments.command == "project":
+            print(projects.run(settings, arguments))  # noqa: T201
         else:
             _serve(settings)
     except Problem as problem:

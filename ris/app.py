@@ -18,14 +18,17 @@ from ris.access.sessions import TicketOffice
 from ris.audit import api as audit
 from ris.catalogue import api as catalogue
 from ris.database import Database
+from ris.displays import api as displays
 from ris.exams import api as exams
 from ris.feed import Sequencer
+from ris.keyimages import api as keyimages
 from ris.knowledge import api as knowledge
 from ris.markings import api as markings
 from ris.migrate import upgrade
 from ris.orders import api as orders
 from ris.patients import api as patients
 from ris.preferences import api as preferences
+from ris.projects import api as projects
 from ris.reference import page as reference
 from ris.reports import api as reports
 from ris.reports import pdf_api
@@ -42,6 +45,7 @@ CONCEPTS = (
     live.router,
     access.router,
     preferences.router,
+    displays.router,
     catalogue.router,
     patients.router,
     orders.router,
@@ -49,8 +53,10 @@ CONCEPTS = (
     reports.router,
     pdf_api.router,
     markings.router,
+    keyimages.router,
     templates.router,
     knowledge.router,
+    projects.router,
     audit.router,
 )
 

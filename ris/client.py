@@ -168,6 +168,10 @@ class RisClient:
         """Return an exam in full (audited as a view)."""
         return dict(self.call("GET", f"/exams/{exam_id}"))
 
+    def key_images(self, exam_id: int) -> list[Json]:
+        """Return the key images of an exam that are not removed, without their pictures (audited as a view)."""
+        return list(self.call("GET", f"/exams/{exam_id}/key-images")["rows"])
+
     def markings(self, exam_id: int) -> list[Json]:
         """Return the markings of an exam that are not removed (audited as a view)."""
         return list(self.call("GET", f"/exams/{exam_id}/markings")["rows"])
@@ -206,6 +210,34 @@ class RisClient:
     def institutions(self) -> list[Json]:
         """Return the institutions the caller knows."""
         return list(self.call("GET", "/institutions"))
+
+    # research projects
+    def own_projects(self) -> list[Json]:
+        """Return the projects that give data to the caller today."""
+        return list(self.call("GET", "/me/projects")["projects"])
+
+    def projects(self) -> list[Json]:
+        """Return all projects (`project.manage`)."""
+        return list(self.call("GET", "/projects")["rows"])
+
+    def add_project(self, project: Mapping[str, Any], *, key: str | None = None) -> Json:
+        """Add a project as a draft."""
+        return dict(self.call("POST", "/projects", json=dict(project), key=key))
+
+    def move_project(
+        self, code: str, action: str, version: int, *, approval: Mapping[str, str] | None = None, key: str | None = None
+    ) -> Json:
+        """Approve (`approval`: number, by, day) or close a project."""
+        body = {"action": action, "version": version, "approval": dict(approval) if approval else None}
+        return dict(self.call("POST", f"/projects/{code}/transitions", json=body, key=key))
+
+    def project_token(self, code: str, label: str, expires_on: str) -> Json:
+        """Make a token of a project for a platform; `token` is told this one time only."""
+        return dict(self.call("POST", f"/projects/{code}/tokens", json={"label": label, "expires_on": expires_on}))
+
+    def revoke_project_token(self, code: str, token: str) -> Json:
+        """Make a token (by its id) worthless."""
+        return dict(self.call("DELETE", f"/projects/{code}/tokens/{token}"))
 
     # for services
     def feed(self, since: int, *, limit: int = 500, wait: float = 0) -> Json:

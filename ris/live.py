@@ -25,7 +25,7 @@ router = APIRouter(tags=["feed"])
 BEAT = 15.0
 """Seconds between comments on a silent stream; the account is looked at again as often."""
 PAGE = 200
-STREAMED = ("exam.changed", "marking.changed")
+STREAMED = ("exam.changed", "marking.changed", "key_image.changed")
 """Kinds of feed rows that open desks are told."""
 
 
@@ -68,11 +68,15 @@ async def feed(
 
 
 def _message(row: FeedRow, caller: Caller) -> bytes | None:
-    """Return what a caller is sent of a row in his scope, None when it is nothing for him: markings are for who reads there."""
+    """Return what a caller is sent of a row in his scope, None when it is nothing for him: markings and key images are for who reads there."""
     if row.kind == "marking.changed":
         if row.institution is None or not caller.may("marking.edit", row.institution):
             return None
         event, shown = b"marking", marking_for_reader(row.data, caller, row.institution)
+    elif row.kind == "key_image.changed":
+        if row.institution is None or not caller.may("report.write", row.institution):
+            return None
+        event, shown = b"key_image", row.data
     else:
         whole = {name: value for name, value in row.data.items() if name not in {"order_id", "origin", "state_times"}}
         event, shown = b"exam", for_reader(whole, caller.username)
@@ -133,7 +137,7 @@ async def worklist_stream(
     since: Annotated[int | None, Query(ge=0)] = None,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> StreamingResponse:
-    """Send worklist rows, and to who reads there markings, as they change; resumes behind `Last-Event-ID` or `since`."""
+    """Send worklist rows, and to who reads there markings and key images, as they change; resumes behind `Last-Event-ID` or `since`."""
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
         since = int(last_event_id)
     stream = _Stream(ris, request.state.ticket, caller, since)

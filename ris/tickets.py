@@ -50,10 +50,16 @@ class Ticket:
     expires_at: float
     id: str
     desk: str | None = None
+    functions: tuple[str, ...] = ()
+    """Functions of the image viewer the account is licensed for: clauses, or ("*",)."""
 
     def may(self, operation: str) -> bool:
         """Say whether the account has the operation."""
         return operation in self.operations
+
+    def licensed(self, *clauses: str) -> bool:
+        """Say whether the account is licensed for one of these functions of the image viewer, by clause."""
+        return "*" in self.functions or any(clause in self.functions for clause in clauses)
 
     def covers(self, institution: str) -> bool:
         """Say whether rows and images of an institution are in the data scope."""
@@ -82,6 +88,7 @@ class TicketSigner:
         operations: frozenset[str] = frozenset(),
         institutions: tuple[str, ...] = (),
         desk: str | None = None,
+        functions: tuple[str, ...] = (),
     ) -> tuple[str, float]:
         """Return (ticket, when it expires, seconds since 1970)."""
         issued = int(time.time() * 1000) / 1000
@@ -98,6 +105,7 @@ class TicketSigner:
             "assignments": [{"role": role, "institution": institution} for role, institution in assignments],
             "operations": sorted(operations),
             "institutions": list(institutions),
+            "functions": list(functions),
         }
         if desk is not None:
             claims["desk"] = desk
@@ -193,6 +201,7 @@ def read(token: str, key: Ed25519PublicKey) -> Ticket:
             expires_at=float(claims["exp"]),
             id=str(claims["jti"]),
             desk=claims.get("desk"),
+            functions=tuple(str(one) for one in claims.get("functions", ())),
         )
     except jwt.ExpiredSignatureError as error:
         raise TicketError("ticket.expired") from error

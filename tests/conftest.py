@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.worker import take_free_port
+
 ROOT = Path(__file__).resolve().parent.parent
+WHOLE_FOLDERS = {"hub", "itk", "lab", "mart", "pages", "path", "research", "ris", "statistics"}
+"""Folders whose tests share servers that take long to start: one worker runs all of them. Elsewhere a worker runs a whole file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What `make test` gives to one worker."""
+    for item in items:
+        folder, *more = item.path.relative_to(ROOT / "tests").parts
+        item.add_marker(pytest.mark.xdist_group(folder if folder in WHOLE_FOLDERS or not more else "/".join((folder, *more))))
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +66,7 @@ CHROMIUM_ARGUMENTS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 
 
@@ -82,13 +92,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     with ThreadPoolExecutor(1) as own:
         own.submit(lambda: asyncio.run(test(**given))).result()
     return True
-
-
-def take_free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

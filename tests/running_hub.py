@@ -15,11 +15,12 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.conftest import ROOT, take_free_port
+from tests.conftest import ROOT
+from tests.worker import ROOM_UIDS, take_free_port
 
 AS_FROM_A_TERMINAL = ("env", "--default-signal=HUP,INT")
 """Before a command: a test run that was itself started by nohup or in the background hands on that it ignores them."""
-PROGRAMS = ("ris", "zygote", "node", "proxy", "hub", "pages", "mart", "evidence", "masks", "followers")
+PROGRAMS = ("ris", "zygote", "node", "proxy", "lab", "hub", "pages", "mart", "evidence", "masks", "research", "followers")
 HEALTH = (
     "/hub/health",
     "/services/ris/healthz",
@@ -28,6 +29,7 @@ HEALTH = (
     "/services/mart/healthz",
     "/services/evidence/healthz",
     "/services/masks/healthz",
+    "/services/research/healthz",
 )
 
 
@@ -52,6 +54,14 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended (one that nobody has waited for yet included)."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 class Visitor(httpx.Client):
     """A browser; `with` closes it at the end, also when it has been used before."""
 
@@ -68,7 +78,11 @@ class RunningHub:
         self.dicom_port = int(settings.get("DICOM_PORT") or take_free_port())
         self.base = f"http://127.0.0.1:{self.port}"
         self.output = data_dir.with_name(data_dir.name + ".out")
-        self.settings = settings | {"HUB_PORT": str(self.port), "DICOM_PORT": str(self.dicom_port), "DATA_DIR": str(data_dir)}
+        self.settings = (
+            {"HUB_LAB_UIDS": ROOM_UIDS}
+            | settings
+            | {"HUB_PORT": str(self.port), "DICOM_PORT": str(self.dicom_port), "DATA_DIR": str(data_dir)}
+        )
         self._file = self.output.open("ab")
         self.process = subprocess.Popen(
             [*AS_FROM_A_TERMINAL, sys.executable, "-m", "hub_config", "run"],

@@ -57,14 +57,4 @@ export const PLANS: Record<string, Plan> = {
       en: ['Collect your report at the desk of the hospital that made the exam'],
     },
   },
-  research: {
-    coming: {
-      zh: ['在 JupyterLab 中使用去标识数据和同一个阅片组件', '按条件建立队列，导出去标识图像'],
-      en: ['JupyterLab on de-identified data with the same image viewer', 'Cohorts by condition, export of de-identified images'],
-    },
-    now: {
-      zh: ['可以登录；数据开放前，账号看不到任何患者数据'],
-      en: ['You can sign in; until the data are opened, the account sees no patient data'],
-    },
-  },
 }

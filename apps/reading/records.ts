@@ -5,7 +5,7 @@
 
 import type { Age } from '../desk/age'
 import { type Api, EVIDENCE, IMAGES, type Problem, RIS } from '../desk/shell'
-import type { Measurement, OverlayLayer, OverlayShape, WindowSetting } from '../viewer/api'
+import type { KeyImage, Measurement, OverlayLayer, OverlayShape, WindowSetting } from '../viewer/api'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
 export type Priority = 'stat' | 'urgent' | 'routine'
@@ -67,7 +67,10 @@ export interface Exam extends Row {
   priors: Row[]
 }
 
-export interface Text { findings: string; impression: string; positive: boolean | null }
+/** A key image that a report prints, with the caption it has there. */
+export interface TakenKeyImage { id: string; digest: string; caption: string }
+/** `key_images`: in the order in which they are printed; not there: none. */
+export interface Text { findings: string; impression: string; positive: boolean | null; key_images?: TakenKeyImage[] }
 
 export interface Report extends Text {
   id: number
@@ -106,6 +109,21 @@ export interface Marking {
   created_at: string
   updated_at: string
   /** It is out of view, and can be brought back. */
+  removed: boolean
+  /** Whether the signed-in person may change or remove it. */
+  changeable: boolean
+}
+
+/** A key image as the record keeps it; its picture has an address. */
+export interface KeyImageRecord {
+  id: string
+  version: number
+  reference: KeyImage
+  caption: string
+  digest: string
+  author: Person
+  created_at: string
+  updated_at: string
   removed: boolean
   /** Whether the signed-in person may change or remove it. */
   changeable: boolean
@@ -167,7 +185,8 @@ export class Records {
       const modality = String(each['00080060']?.Value?.[0] ?? '')
       const instances = Number(each['00201209']?.Value?.[0] ?? 0)
       const number = each['00200011']?.Value?.[0]
-      return { series_uid: String(each['0020000E']?.Value?.[0] ?? ''), number: number === undefined ? null : Number(number), frames: instances, renderable: !WITHOUT_PICTURE.has(modality) }
+      const description = each['0008103E']?.Value?.[0]
+      return { series_uid: String(each['0020000E']?.Value?.[0] ?? ''), number: number === undefined ? null : Number(number), modality: modality || null, description: description === undefined ? null : String(description), frames: instances, renderable: !WITHOUT_PICTURE.has(modality) }
     })
   }
 
@@ -181,8 +200,8 @@ export class Records {
 
   /** One try only: the autosave has its own rhythm of trying again. */
   saveDraft(id: number, version: number, text: Text): Promise<{ version: number; saved_at: string }> {
-    const { findings, impression, positive } = text
-    return this.api.put(`${RIS}/reports/${id}/draft`, { version, findings, impression, positive }, { retry: false, timeout: 8000 })
+    const { findings, impression, positive, key_images = [] } = text
+    return this.api.put(`${RIS}/reports/${id}/draft`, { version, findings, impression, positive, key_images }, { retry: false, timeout: 8000 })
   }
 
   /** `key` makes a repeated click or a repeated delivery one act (Idempotency-Key). */
@@ -208,6 +227,30 @@ export class Records {
     return this.api.delete(`${RIS}/exams/${examId}/markings/${encodeURIComponent(id)}`, { query: { version }, retry: false, timeout: 8000 })
   }
 
+  /** Removed ones too: who brings one back must know its version. */
+  async keyImages(examId: number): Promise<KeyImageRecord[]> {
+    return listOf(await this.api.get<Listed<KeyImageRecord>>(`${RIS}/exams/${examId}/key-images`, { query: { removed: true } }))
+  }
+
+  /** A new one brings reference and picture. One try only, as for markings. */
+  async putKeyImage(examId: number, id: string, version: number | null, caption: string, image: KeyImage | null, picture: Blob | null): Promise<KeyImageRecord> {
+    const more = image && picture ? { reference: image, picture: await base64(picture) } : {}
+    return this.api.put(`${RIS}/exams/${examId}/key-images/${encodeURIComponent(id)}`, { version, caption, ...more }, { retry: false, timeout: 30_000 })
+  }
+
+  removeKeyImage(examId: number, id: string, version: number | null): Promise<KeyImageRecord> {
+    return this.api.delete(`${RIS}/exams/${examId}/key-images/${encodeURIComponent(id)}`, { query: { version }, retry: false, timeout: 8000 })
+  }
+
+  keyPictureAddress(examId: number, id: string): string {
+    return `${RIS}/exams/${examId}/key-images/${encodeURIComponent(id)}/picture`
+  }
+
+  /** A picture as a report has it, whatever became of the key image. */
+  reportPictureAddress(id: number, digest: string): string {
+    return `${RIS}/reports/${id}/key-images/${digest}`
+  }
+
   /** A study's measurements as DICOM: an SR document, or presentation states in a ZIP archive; `leftOut`: how many are not in it. */
   async exportMarkings(examId: number, studyUid: string, form: 'measurement-report' | 'presentation-states'): Promise<{ content: Blob; leftOut: number }> {
     const answer = await this.api.raw('GET', `${EVIDENCE}/exams/${examId}/studies/${encodeURIComponent(studyUid)}/${form}`)
@@ -231,13 +274,22 @@ export class Records {
   }
 }
 
+/** The bytes of a picture as text. */
+async function base64(picture: Blob): Promise<string> {
+  const bytes = new Uint8Array(await picture.arrayBuffer())
+  let text = ''
+  // In parts: a call takes only so many arguments.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192))
+  return btoa(text)
+}
+
 type DicomJson = Record<string, { Value?: unknown[] } | undefined>
 
 /** Modalities (PS3.3 C.7.3.1.1.1) whose series are no pictures. */
 const WITHOUT_PICTURE = new Set(['SR', 'PR', 'KO', 'DOC', 'SEG', 'REG', 'RTSTRUCT', 'RTPLAN', 'RTRECORD', 'AU', 'ECG', 'M3D'])
 
 /** What is known of a series before its study was opened. */
-export type SeriesAhead = Pick<SeriesSummary, 'series_uid' | 'number' | 'frames' | 'renderable'>
+export type SeriesAhead = Pick<SeriesSummary, 'series_uid' | 'number' | 'modality' | 'description' | 'frames' | 'renderable'>
 
 type Listed<T> = T[] | { rows: T[] }
 
@@ -263,7 +315,18 @@ export type ObjectKind = (typeof OBJECT_KINDS)[number]
 
 /** One line of a structured report. */
 export interface ContentRow { level: number; type: string; relation: string; name: string; value: string }
-export interface EvidenceObject { sop_uid: string; sop_class: string; what: ObjectKind; title: string; document: ContentRow[] | null }
+/** An image that a key object selection names; `frame` from 1, `index` within its series. */
+export interface KeyObject { series: string; sop_uid: string; frame: number; index: number }
+/** What a key object selection says (PS3.3 A.35.4). `chosen`: it singles images out; false: a rejection or a plain list. */
+export interface KeyObjects {
+  title: { code: string; scheme: string; meaning: string }
+  chosen: boolean
+  device: string
+  person: string
+  description: string
+  images: KeyObject[]
+}
+export interface EvidenceObject { sop_uid: string; sop_class: string; what: ObjectKind; title: string; document: ContentRow[] | null; key_objects: KeyObjects | null }
 /** What others drew or wrote (docs/interfaces.md §6a). */
 export interface Evidence {
   study: string

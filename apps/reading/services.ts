@@ -3,6 +3,7 @@ import { inject, type InjectionKey, type Ref } from 'vue'
 
 import type { Api, Me } from '../desk/shell'
 import type { DraftStore } from './draftStore'
+import type { KeptKeyImages } from './case/useKeyImages'
 import type { KeptMarkings } from './case/useMarkings'
 import type { KeptStore } from './keptStore'
 import type { Marking, Records, Row } from './records'
@@ -17,6 +18,7 @@ export interface Services {
   api: Api
   drafts: DraftStore
   keptMarkings: KeptStore<KeptMarkings>
+  keptKeyImages: KeptStore<KeptKeyImages>
   /** Null until ris has said who this is; no right is assumed meanwhile. */
   me: Ref<Me | null>
   lang: Ref<Lang>
@@ -29,6 +31,8 @@ export interface Services {
   follow(onRow: (row: Row) => void, since: () => number): () => void
   /** Live markings, by the same stream; the function ends it. */
   followMarkings(onMarking: (marking: Marking) => void): () => void
+  /** Ids of key images that changed, by the same stream; the function ends it. */
+  followKeyImages(onKeyImage: (id: string) => void): () => void
   /** Address of the viewer's bundle, loaded once after the worklist is painted. */
   viewerUrl: string | undefined
 }

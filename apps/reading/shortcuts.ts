@@ -1,7 +1,7 @@
 /** The desk's keys. Those of the viewer (`apps/viewer/commands.ts`) belong to it while it has the focus. */
 import { onBeforeUnmount, onMounted } from 'vue'
 
-import { COMMANDS } from '../viewer/commands'
+import type { Command } from '../viewer/commands'
 import { keyLabel, keysOf, type OwnKeys } from '../viewer/keys'
 import { say, type Word } from './words'
 
@@ -23,12 +23,12 @@ const KEYS: [string, Word][] = [
 
 interface Shortcut { keys: string; zh: string; en: string }
 
-/** Every key there is now: the desk's, then the viewer's as the reader has them; presets are one line. */
-export function shortcuts(own: OwnKeys): Shortcut[] {
+/** Every key there is now: the desk's, then those of the viewer's commands that the reader has, as he has them; presets are one line. */
+export function shortcuts(own: OwnKeys, commands: readonly Command[]): Shortcut[] {
   const line = ({ id, zh, en }: { id: string; zh: string; en: string }, keys: readonly string[]): Shortcut => ({ keys: keys.map(keyLabel).join(' / ') || '–', ...(id === 'preset-1' ? { zh: say('zh', 'key_presets'), en: say('en', 'key_presets') } : { zh, en }) })
-  const presets = COMMANDS.filter(({ id }) => id.startsWith('preset-')).flatMap((command) => keysOf(command, own))
+  const presets = commands.filter(({ id }) => id.startsWith('preset-')).flatMap((command) => keysOf(command, own))
   const usual = presets.join('') === '123456789'
-  const viewer = COMMANDS.filter(({ id }) => !id.startsWith('preset-') || id === 'preset-1').map((command) => (command.id !== 'preset-1' ? line(command, keysOf(command, own)) : usual ? { ...line(command, []), keys: '1 – 9' } : line(command, presets)))
+  const viewer = commands.filter(({ id }) => !id.startsWith('preset-') || id === 'preset-1').map((command) => (command.id !== 'preset-1' ? line(command, keysOf(command, own)) : usual ? { ...line(command, []), keys: '1 – 9' } : line(command, presets)))
   return [...KEYS.map(([keys, word]) => ({ keys, zh: say('zh', word), en: say('en', word) })), ...viewer]
 }
 

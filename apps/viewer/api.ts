@@ -7,10 +7,15 @@ import type { ToolName } from './engine';
 import type { CineSetting } from './cine';
 import type { FilterSetting } from './filter';
 import type { WindowFunction } from './frame';
+import type { HangRequest, HungRequest } from './hanging/hung';
+import type { Screen } from './hanging/own';
+import type { KeyImage, MadeKeyImage } from './keyimages';
 import type { Measurement } from './measurements';
 import type { OwnKeys } from './keys';
 import type { LayoutName } from './layout';
 import type { OverlayData, OverlayLook } from './overlays/overlay';
+import type { Place } from './point';
+import type { Presentation } from './presentation';
 import type { OwnPreset } from './presets';
 import type { RenderingChange, RenderingState } from './rendering/view';
 import type { CprMode } from './volume/curved/unrolled';
@@ -19,12 +24,18 @@ import type { PlaneName } from './volume/planes';
 import type { Slab } from './volume/reformat';
 
 export type { CaseInfo, CornerLayout } from './corners';
+export type { HangRequest, HungRequest } from './hanging/hung';
+export type { Screen } from './hanging/own';
+export type { KeyImage, MadeKeyImage, Making } from './keyimages';
 export type { Measurement } from './measurements';
 export type { CineSetting } from './cine';
 export type { FilterSetting } from './filter';
 export type { ToolName } from './engine';
 export type { OwnKeys } from './keys';
 export type { OverlayData, OverlayLayer, OverlayLook, OverlayShape } from './overlays/overlay';
+export type { Place } from './point';
+export type { Presentation } from './presentation';
+export type { Reconstruction } from './reconstruction';
 export type { OwnPreset } from './presets';
 export type { MaskKind } from './volume/mask';
 export type { PlaneName } from './volume/planes';
@@ -36,7 +47,7 @@ export interface WindowSetting {
   function?: WindowFunction;
 }
 
-export type { LayoutName };
+export type { LayoutName } from './layout';
 
 export interface ViewerOptions {
   lang?: 'zh' | 'en';
@@ -49,6 +60,8 @@ export interface ViewerOptions {
   layout?: LayoutName;
   tool?: ToolName;
   corners?: CornerLayout;
+  /** Functions the user has, by their ids in `toolset.ts`; all when not given. */
+  tools?: readonly string[];
   /** Address of the bundle; default: `modules.viewer` of the page's `#page` document, else `viewer` of `#desk-config`. */
   url?: string;
 }
@@ -74,6 +87,14 @@ export interface SeriesRef {
   series: string;
 }
 
+/** One image of a series. */
+export interface ImageRef extends SeriesRef {
+  sop_uid: string;
+  frame: number;
+  /** Within the series, 0-based. */
+  index: number;
+}
+
 export interface ViewerState {
   study: string | null;
   series: string | null;
@@ -92,7 +113,7 @@ export interface ViewerState {
   inverted: boolean;
   zoom: number;
   pan: [number, number];
-  /** Clockwise, degrees; after mirroring left and right. */
+  /** Clockwise, degrees to a tenth, 0 … 359.9; after mirroring left and right. */
   rotation: number;
   mirrored: boolean;
   tool: ToolName;
@@ -113,6 +134,8 @@ export interface ViewerState {
   rendering: RenderingState | null;
   /** What is taken out of the planes of the active cell's series. */
   removed: MaskKind[];
+  /** Overlay planes (group 60xx) of the active cell's image and the switch for all; null where it has none. */
+  planes: { on: boolean; layers: { label: string; colour: string }[] } | null;
   /** The place all views show, LPS mm. */
   point: [number, number, number] | null;
   warnings: string[];
@@ -149,12 +172,28 @@ export interface ViewerEvents {
   shown: SeriesRef & { index: number; cell: number };
   failed: SeriesRef & { words: string; cell: number };
   measurements: Measurement[];
+  /** A key image was made in this viewer, with its picture. */
+  keyImage: MadeKeyImage;
+  /** None could be made; why, in words. */
+  keyImageFailed: string;
+  /** All that the viewer knows, when one was made. */
+  keyImages: KeyImage[];
+  /** Id of what is proposed on an image and not confirmed; null when nothing is any more. */
+  proposal: string | null;
   /** A series was dragged into a cell, which is active now: the page shows it, or not. */
   dropped: SeriesRef & { cell: number };
+  /** By key: the next hanging protocol, or the present one anew. */
+  hanging: 'next' | 'again';
 }
 
 export interface Viewer {
   show(request: ShowRequest): void;
+  /** Puts a whole screen up; the active cell's picture comes first. Cells without a request are emptied. */
+  hang(request: HangRequest): void;
+  /** The same screen with more: only cells that show nothing yet get something. */
+  hangMore(layout: LayoutName, cells: (HungRequest | null)[]): void;
+  /** What is shown where now. */
+  screen(): Screen;
   /** Loads series in the background, in this order, behind whatever is being shown. */
   prefetch(series: SeriesRef | SeriesRef[]): void;
   clear(): void;
@@ -167,9 +206,13 @@ export interface Viewer {
   setPresets(presets: OwnPreset[]): void;
   /** Other keys than the usual ones, by id of the command. */
   setKeys(keys: OwnKeys): void;
+  /** Functions the user has (`toolset.ts`; `*`: all): the others have no key and no effect. */
+  setTools(tools: readonly string[]): void;
   invert(): void;
   /** Turns the picture clockwise. */
   rotate(degrees: number): void;
+  /** Turns the picture until its `rotation` is this: any angle, clockwise. */
+  turnTo(degrees: number): void;
   /** Mirrors left and right, or top and bottom, of the screen. */
   flip(axis: 'horizontal' | 'vertical'): void;
   reset(): void;
@@ -179,6 +222,8 @@ export interface Viewer {
   play(setting: CineSetting | null): void;
   /** What others drew, on the images it names; null: none. */
   setOverlay(overlay: OverlayData | null): void;
+  /** Whether the images' own overlay planes (group 60xx) are drawn; toggles without a value. */
+  setPlanes(on?: boolean): void;
   /** Which of its layers are shown, and how densely. */
   setOverlayLook(look: OverlayLook): void;
   /** Whether scrolling, zoom, pan and window of the active view move the others too. */
@@ -204,6 +249,12 @@ export interface Viewer {
   /** A place in the space of the active cell, LPS mm: every view of that space goes there. */
   setPoint(at: [number, number, number]): void;
   scrollTo(index: number): void;
+  /** Where the active cell shows a frame of an instance; −1 where it does not. */
+  positionOf(sopUid: string, frame: number): number;
+  /** The middle of the image in the active cell; null where its images have no place in the patient. */
+  place(): Place | null;
+  /** Every cell of that space shows the image nearest to the place. */
+  follow(place: Place): void;
   setLayout(layout: LayoutName): void;
   setActive(cell: number): void;
   setLanguage(lang: 'zh' | 'en'): void;
@@ -216,6 +267,21 @@ export interface Viewer {
   /** Adds, replaces and removes single ones, as they come from elsewhere: what is being drawn stays, undo does not touch them. */
   mergeMeasurements(changed: Measurement[], removed: string[]): void;
   removeMeasurement(id: string): void;
+  keyImages(): KeyImage[];
+  /** Replaces all: those of images are marked on them. Only `series` is needed of each, and `sop_uid` for the mark. */
+  setKeyImages(list: Partial<KeyImage>[]): void;
+  /** How the active view shows its picture; null before it has one. */
+  presentation(): Presentation | null;
+  /** Shows the active view's series that way: a plane, curve or rendering as it was, else its images as they are. A key image is one. */
+  present(presentation: Presentation): void;
+  /** Makes a key image of what the active view shows; `keyImage` tells it. */
+  keepKeyImage(): void;
+  /** The image in the active cell as it was received; null where there is none, and for computed pictures. */
+  image(): ImageRef | null;
+  /** Draws what a computation proposes, dashed; it is no measurement until the reader moves a point or confirms. False: its image is not shown. */
+  propose(measurement: Measurement): boolean;
+  confirmProposal(): void;
+  dropProposal(): void;
   /** Takes back, or does again, the last change of the measurements. */
   undo(): void;
   redo(): void;
@@ -223,7 +289,7 @@ export interface Viewer {
   valueAt(point: [number, number], index?: number): number | number[] | null;
   /** Where a pixel of the active cell is in the browser window, CSS pixels. */
   screenOf(point: [number, number]): { x: number; y: number } | null;
-  /** The canvas of a cell, for key images. */
+  /** The canvas of a cell: the image alone. */
   canvas(cell?: number): HTMLCanvasElement | null;
   on<E extends keyof ViewerEvents>(event: E, handler: (value: ViewerEvents[E]) => void): () => void;
   dispose(): void;

@@ -2,13 +2,17 @@
 //
 // The node decodes every transfer syntax to native pixels, so no codec, no WebAssembly and no decode worker is bundled.
 // Cornerstone's compute worker (segmentation statistics) would bring a second copy of core and tools (3 MB): it is
-// replaced by a thrower, as are Node's built-in modules and vtk.js' XML reader.
+// replaced by a thrower, as are Node's built-in modules and vtk.js' XML reader. Left out as well: vtk.js' WebGPU side (Cornerstone
+// draws by WebGL 2 only) and dcmjs, of which a reader that parses no DICOM needs a logger and the tags Cornerstone looks up at its
+// import (dcmjs.mjs).
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+
+import { dcmjsParts } from './dcmjs.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = process.env.VIEWER_DIST ?? join(here, '..', 'dist');
@@ -26,6 +30,8 @@ const REPLACED = [
     file: /tools[\\/]dist[\\/]esm[\\/]tools[\\/]displayTools[\\/]registerBuiltInSegmentationRepresentationDisplays\.js$/,
     contents: 'export function registerBuiltInSegmentationRepresentationDisplays() {}',
   },
+  { file: /vtk\.js[\\/]Rendering[\\/]WebGPU[\\/]Profiles[\\/]\w+\.js$/, contents: '' },
+  { file: /dcmjs[\\/]build[\\/]dcmjs\.es\.js$/, contents: await dcmjsParts() },
 ];
 
 /** Small corrections in place; the build stops when the text is no longer there. */

@@ -4,13 +4,12 @@ import type { Frame } from './frame';
 import { toWorld } from './geometry';
 import { edgeLetters, rowLetters, type EdgeLetters } from './orientation';
 import { scaleFor, type Scale } from './scale';
+import { turnOf, type Turn } from './turned';
 
-/** How a cell looks at its image: zoom 1 fits it, pan in CSS pixels, clockwise rotation in degrees, after mirroring left and right. */
-export interface View {
+/** How a cell looks at its image: zoom 1 fits it, pan in CSS pixels, clockwise rotation in degrees (to a tenth), after mirroring left and right. */
+export interface View extends Turn {
   zoom: number;
   pan: [number, number];
-  rotation: number;
-  mirrored: boolean;
 }
 
 /** mm of the whole image; null where only a part of it has any, or none. */
@@ -53,17 +52,17 @@ export class Camera {
     return { zoom: this.viewport.getZoom(), pan: [x, y], ...this.turned() };
   }
 
-  private turned(): { rotation: number; mirrored: boolean } {
+  private turned(): Turn {
     const { flipHorizontal, flipVertical } = this.viewport.getCamera();
-    // Upside down is mirrored and turned by half: one way to say each of the eight views.
+    // Upside down is mirrored and turned by half: one way to say each view.
     const rotation = (this.viewport.getViewPresentation().rotation ?? 0) + (flipVertical ? 180 : 0);
-    return { rotation: Math.round(((rotation % 360) + 360) % 360) % 360, mirrored: Boolean(flipHorizontal) !== Boolean(flipVertical) };
+    return { rotation: turnOf(rotation), mirrored: Boolean(flipHorizontal) !== Boolean(flipVertical) };
   }
 
-  /** Turns the picture on the screen, clockwise, whichever way round it is. */
-  rotate(degrees: number): void {
-    const { rotation } = this.viewport.getViewPresentation();
-    this.viewport.setViewPresentation({ rotation: ((((rotation ?? 0) + degrees) % 360) + 360) % 360 });
+  /** Turns the picture about its middle until its `rotation` is this: clockwise on the screen, whichever way round it is. */
+  turnTo(degrees: number): void {
+    const { flipVertical } = this.viewport.getCamera();
+    this.viewport.setViewPresentation({ rotation: turnOf(degrees + (flipVertical ? 180 : 0)) });
     this.viewport.render();
   }
 
@@ -74,10 +73,17 @@ export class Camera {
     this.viewport.render();
   }
 
-  /** Neither turned nor mirrored. */
-  straighten(): void {
-    this.viewport.setCamera({ flipHorizontal: false, flipVertical: false });
+  /** As another picture is; upright without one. */
+  turnLike({ rotation, mirrored }: Turn): void {
+    // Mirrored upright: a mirrored turned picture would be turned the other way.
     this.viewport.setViewPresentation({ rotation: 0 });
+    this.viewport.setCamera({ flipHorizontal: mirrored, flipVertical: false });
+    this.viewport.setViewPresentation({ rotation: turnOf(rotation) });
+  }
+
+  /** The whole image, as large as the view allows. */
+  fit(): void {
+    this.viewport.resetCamera();
   }
 
   moveBy(factor: number, [dx, dy]: readonly [number, number]): void {
@@ -85,6 +91,12 @@ export class Camera {
     this.viewport.setZoom(Math.min(50, Math.max(0.05, this.viewport.getZoom() * factor)));
     this.viewport.setPan([x * factor + dx, y * factor + dy]);
     this.viewport.render();
+  }
+
+  /** Zooms, and brings the place that lies so many CSS pixels off the middle of the view into it. */
+  frameAs(zoom: number, [dx, dy]: readonly [number, number]): void {
+    const factor = zoom / this.viewport.getZoom();
+    this.moveBy(factor, [dx * factor, dy * factor]);
   }
 
   zoomBy(factor: number): void {

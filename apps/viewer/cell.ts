@@ -1,47 +1,46 @@
-/** One view of the grid: one series, its image on the screen, its window, and what lies over it. */
+/** One view of the grid: one series and its image on the screen; its greys (`greys.ts`) and what lies over it (`written.ts`) are its parts. */
 import { Enums, type Types } from '@cornerstonejs/core';
 import { Camera, type View } from './camera';
 import type { CellHost, CellRequest } from './cellhost';
 import type { CaseInfo } from './corners';
-import { Display } from './display';
+import type { Display } from './display';
 import { start } from './engine';
 import type { Frame } from './frame';
+import { Framing } from './framing';
 import { spaceOf, toIndex, toWorld } from './geometry';
+import { Greys } from './greys';
 import type { Vector } from './orientation';
 import type { Line } from './lines';
 import type { Lens } from './magnifier';
-import { Overlay } from './overlay';
-import { OverlayLayerCanvas } from './overlays/layer';
-import type { FramePixels } from './pixels';
 import { Pointer } from './pointer';
 import { probeFrame, type Probe } from './measure/probe';
+import type { SolidReconstruction } from './reconstruction';
 import type { ImageSource } from './source';
 import { Stack } from './stack';
 import { setCell, type ToolCell } from './tools/cells';
-import type { Choice } from './presets';
-import { knownScreen } from './screen';
 import type { ImageActor } from './transfer';
 import { Cpr } from './volume/curved/cpr';
 import { placeOnCpr } from './volume/curved/drawing';
 import type { Window } from './window';
-import { say, warningText } from './words';
+import { Written } from './written';
+import { say } from './words';
 
 export class Cell implements ToolCell {
   readonly root = document.createElement('div');
   readonly stage = document.createElement('div');
-  private readonly overlay: Overlay;
-  private readonly foreign: OverlayLayerCanvas;
-  private camera: Camera | null = null;
+  /** Null until the cell has a size. */
+  camera: Camera | null = null;
   private viewport: Types.IStackViewport | null = null;
   info: CaseInfo = {};
-  private readonly display = new Display();
-  private readonly pointer: Pointer;
+  readonly pointer: Pointer;
+  readonly greys: Greys;
+  readonly framing: Framing;
+  private readonly written: Written;
+  /** The rendering that lies over its picture. */
+  solid: { seen(): SolidReconstruction | null } | null = null;
   private readonly stack: Stack;
-  private writing = 0;
   /** How it looked at its image when it gave up its canvas. */
   private seen: Types.ViewPresentation | null = null;
-  /** Whether a preset may still apply by itself: until it has, or the reader has done something to the greys. */
-  private expecting = false;
 
   constructor(
     private readonly host: CellHost,
@@ -51,17 +50,39 @@ export class Cell implements ToolCell {
     this.root.setAttribute('role', 'group');
     this.stage.className = 'px-stage px-hidden';
     this.root.append(this.stage);
-    this.foreign = new OverlayLayerCanvas(this.root);
-    this.overlay = new Overlay(this.root, host.corners);
+    this.written = new Written(this, host);
+    this.greys = new Greys({
+      frame: () => this.currentFrame(),
+      pixels: () => this.stack.currentPixels(),
+      shown: () => this.index >= 0,
+      automatic: () => host.automatic(this),
+      redraw: () => this.redraw(),
+      changed: () => host.windowed(this),
+    });
+    this.framing = new Framing({
+      stage: this.stage,
+      camera: () => this.camera,
+      frame: () => this.currentFrame(),
+      canvasOf: (at) => this.canvasOf(at),
+      redraw: () => this.redraw(),
+      refresh: () => this.refresh(),
+      viewed: () => host.viewed(this),
+      turned: () => host.turned(this),
+      laid: () => host.laid(this),
+    });
     setCell(this.stage, this);
     this.stack = new Stack({
       host,
       stage: this.stage,
-      overlay: this.overlay,
+      overlay: this.written.overlay,
       viewport: () => this.viewport,
       modality: () => this.info.modality ?? null,
-      opening: (frame, pixels, request) => this.opening(frame, pixels, request),
+      opening: (frame, pixels, request) => this.greys.open(frame, pixels, request.window ?? null, request.grey),
       entered: () => this.entered(),
+      opened: ({ turn, framing }) => {
+        if (turn) this.framing.turnLike(turn);
+        if (framing) this.framing.frameAs(framing);
+      },
       drawCurve: () => this.drawCurve(),
       refresh: () => this.refresh(),
       changed: () => host.changed(this),
@@ -122,12 +143,12 @@ export class Cell implements ToolCell {
     this.host.engine.disableElement(this.viewportId);
     this.viewport = null;
     this.camera = null;
-    this.foreign.clear();
+    this.written.clearForeign();
   }
 
   dispose(): void {
     this.stack.dispose();
-    cancelAnimationFrame(this.writing);
+    this.written.dispose();
     this.stage.removeEventListener(Enums.Events.CAMERA_MODIFIED, this.cameraMoved);
     this.stage.removeEventListener(Enums.Events.IMAGE_RENDERED, this.drawForeign);
     this.disable();
@@ -137,19 +158,40 @@ export class Cell implements ToolCell {
   /** Nothing in this cell. */
   empty(): void {
     this.leave();
-    this.overlay.setNotice({ title: say('empty', this.host.language) }, this.host.language);
+    this.written.overlay.setNotice({ title: say('empty', this.host.language) }, this.host.language);
+  }
+
+  /** Nothing in this cell yet. */
+  expect(): void {
+    this.leave();
+    this.written.overlay.setWaiting(say('loading', this.host.language));
+  }
+
+  /** Whether it stands for a CPR whose curve is still to be drawn. */
+  get wantsCurve(): boolean {
+    return this.written.wantsCurve;
+  }
+
+  /** Says over its images that a curve is to be drawn; `draw` begins it. */
+  wantCurve(draw: () => void): void {
+    this.written.wantCurve(draw);
+  }
+
+  /** The window it was opened with, where one was asked for. */
+  get asked(): Window | null {
+    return this.series ? (this.stack.asked.window ?? null) : null;
   }
 
   show(source: ImageSource, request: CellRequest): void {
     this.host.stopDrawing();
     this.leave();
-    this.expecting = true;
+    this.greys.expect();
     this.stack.show(source, request);
   }
 
   /** Another computation of what is shown; see `Stack.replace`. */
-  replace(source: ImageSource, at: Vector | null = null): void {
-    if (!this.stack.replace(source, at)) this.show(source, this.stack.asked);
+  replace(source: ImageSource, at: Vector | null = null, request: CellRequest = {}): void {
+    if (!this.stack.replace(source, at, request)) this.show(source, { ...this.stack.asked, ...request });
   }
 
   reload(): void {
@@ -158,10 +200,9 @@ export class Cell implements ToolCell {
 
   private leave(): void {
     this.stack.leave();
-    this.display.clear();
+    this.greys.clear();
     this.pointer.clear();
-    this.foreign.clear();
-    this.overlay.clear();
+    this.written.clear();
   }
 
   scrollTo(position: number): void {
@@ -178,16 +219,10 @@ export class Cell implements ToolCell {
     return this.stack.ready(position);
   }
 
-  private opening(frame: Frame, pixels: FramePixels, request: CellRequest): void {
-    this.display.open(frame, pixels, request.window ?? null);
-    if (request.grey) this.display.takeReaders(request.grey, frame);
-    else this.applyAutomatic();
-  }
-
   private entered(): void {
-    this.foreign.clear();
+    this.written.clearForeign();
     const frame = this.currentFrame();
-    if (frame) this.display.enter(frame, this.stack.currentPixels());
+    if (frame) this.greys.enter(frame);
     // Cornerstone has just put its own curve there: ours goes in before anything is drawn.
     this.drawCurve();
     this.refresh();
@@ -196,7 +231,7 @@ export class Cell implements ToolCell {
   private drawCurve(): void {
     const actor = this.viewport?.getDefaultActor()?.actor as ImageActor | undefined;
     const frame = this.currentFrame();
-    if (actor && frame) this.display.draw(actor, frame, start().largest);
+    if (actor && frame) this.grey.draw(actor, frame, start().largest);
   }
 
   currentFrame(): Frame | null {
@@ -207,108 +242,49 @@ export class Cell implements ToolCell {
     return this.stack.frameAt(position);
   }
 
-  get inverted(): boolean {
-    return this.display.inverted;
-  }
-
   get grey(): Readonly<Display> {
-    return this.display;
-  }
-
-  /** The reader's own preset for such a series, once, unless the greys are somebody's choice already. */
-  applyAutomatic(): void {
-    if (!this.expecting || !this.display.window || !this.display.untouched) return;
-    const choice = this.host.automatic(this);
-    if (choice) this.apply(choice);
-  }
-
-  apply(choice: Choice): void {
-    this.expecting = false;
-    this.display.apply(choice, this.currentFrame(), this.stack.currentPixels());
-    if (this.index < 0) return;
-    this.redraw();
-    this.host.windowed(this);
+    return this.greys.display;
   }
 
   /** Holds for every image and every window of the series until reset. */
   setGamma(gamma: number): void {
-    this.apply({ gamma });
+    this.greys.apply({ gamma });
   }
 
   /** Window of the reader: holds for every image of the series until reset. */
   setWindow(window: Window): void {
-    this.apply({ window });
-  }
-
-  /** The greys of a linked view. */
-  takeGrey(grey: Readonly<Display>): void {
-    this.expecting = false;
-    this.display.follow(grey, this.currentFrame());
-    this.redraw();
-  }
-
-  getWindow(): Window | null {
-    return this.display.window;
-  }
-
-  openedWindow(): Window | null {
-    return this.display.openedFor(this.currentFrame(), this.stack.currentPixels());
+    this.greys.apply({ window });
   }
 
   dragWindow(dx: number, dy: number): void {
-    this.expecting = false;
-    this.display.drag(dx, dy, this.currentFrame()?.samples === 1);
-    this.redraw();
-    this.host.windowed(this);
+    this.greys.drag(dx, dy);
   }
 
   invert(): void {
-    this.display.inverted = !this.display.inverted;
-    this.redraw();
+    this.greys.invert();
   }
 
-  rotate(degrees: number): void {
-    if (this.index < 0) return;
-    this.camera?.rotate(degrees);
-    this.refresh();
+  /** Where the middle of the image is, CSS pixels within the cell. */
+  middle(): readonly [number, number] | null {
+    const frame = this.currentFrame();
+    return frame && this.viewport ? this.canvasAt(frame, [(frame.columns - 1) / 2, (frame.rows - 1) / 2]) : null;
   }
 
-  flip(axis: 'horizontal' | 'vertical'): void {
-    if (this.index < 0) return;
-    this.camera?.flip(axis);
-    this.refresh();
+  /** The place of the patient in the middle of the view, LPS mm; of the image, where that lies beyond it. */
+  midst(): Vector | null {
+    const frame = this.currentFrame();
+    if (!frame || spaceOf(frame) === null) return null;
+    const at = this.worldAt([this.stage.clientWidth / 2, this.stage.clientHeight / 2]);
+    const [column, row] = at ? toIndex(frame, at) : [-1, -1];
+    const inside = column >= 0 && row >= 0 && column <= frame.columns - 1 && row <= frame.rows - 1;
+    return inside ? at : toWorld(frame, [(frame.columns - 1) / 2, (frame.rows - 1) / 2]);
   }
 
   /** Window as the request or the header says, no gamma, no inversion; zoom, pan, rotation and mirroring as at the opening. Measurements stay. */
   reset(): void {
     if (!this.viewport || this.index < 0) return;
-    this.expecting = false;
-    this.display.reset(this.currentFrame(), this.stack.currentPixels());
-    this.camera?.straighten();
-    this.viewport.resetCamera();
-    this.redraw();
-  }
-
-  /** Whether this zoom shows the true size, on a screen that was measured. */
-  private trueSize(frame: Frame): 'patient' | 'detector' | null {
-    const screen = knownScreen();
-    const times = screen && this.camera ? this.camera.magnification(frame, screen.mmPerPixel) : null;
-    if (times === null || Math.abs(times - 1) > 0.005) return null;
-    return frame.spacing_kind === 'imager' && !frame.calibrated ? 'detector' : 'patient';
-  }
-
-  /** Zooms so that 1 mm of the patient is 1 mm on the glass; false where the image has no mm. */
-  showTrueSize(mmPerPixel: number): boolean {
-    const frame = this.currentFrame();
-    const times = frame && this.camera?.magnification(frame, mmPerPixel);
-    if (!times) return false;
-    this.zoomBy(1 / times);
-    return true;
-  }
-
-  zoomBy(factor: number): void {
-    this.camera?.zoomBy(factor);
-    this.refresh();
+    this.greys.reset();
+    this.framing.straighten();
   }
 
   private redraw(): void {
@@ -322,16 +298,7 @@ export class Cell implements ToolCell {
     this.refresh();
   }
 
-  private readonly cameraMoved = (): void => {
-    this.refresh();
-    this.host.viewed(this);
-  };
-
-  /** Zooms by a factor and moves by CSS pixels, as a linked view asks. */
-  moveBy(factor: number, pan: readonly [number, number]): void {
-    this.camera?.moveBy(factor, pan);
-    this.refresh();
-  }
+  private readonly cameraMoved = (): void => this.framing.moved();
 
   /** Value of a pixel of the image on the screen, or of another position. */
   valueAt(point: readonly [number, number], position = this.index): Probe {
@@ -375,7 +342,7 @@ export class Cell implements ToolCell {
   /** What the magnifier shows. */
   lens(): Lens | null {
     const [frame, pixels] = [this.currentFrame(), this.stack.currentPixels()];
-    const grey = frame && this.display.greyer(frame);
+    const grey = frame && this.grey.greyer(frame);
     return frame && pixels && grey ? { frame, pixels, grey, indexOf: (canvas) => toIndex(frame, this.worldAt(canvas) ?? [0, 0, 0]) } : null;
   }
 
@@ -384,76 +351,35 @@ export class Cell implements ToolCell {
   }
 
   view(): View {
-    return this.camera?.view() ?? { zoom: 1, pan: [0, 0], rotation: 0, mirrored: false };
+    return this.framing.view;
   }
 
   render(): void {
     this.viewport?.render();
   }
 
-  /** Writes everything over the image anew, with the next picture and at most once for it. */
-  refresh(): void {
-    if (this.writing || !this.series) return;
-    this.writing = requestAnimationFrame(() => {
-      this.writing = 0;
-      this.write();
-    });
+  /** Whether no picture may be seen. */
+  get hidden(): boolean {
+    return this.stack.hidden;
   }
 
-  private write(): void {
-    const { series, host } = this;
-    if (!series) return;
-    const { language } = host;
-    this.overlay.setWarnings(this.warnings().map((code) => warningText(code, language)), language);
-    this.overlay.setProgress(series.loaded, series.total, language);
-    if (series.phase === 'failed' && this.index >= 0) this.overlay.setWaiting(say('cut', language));
-    this.writeCorners();
-    if (this.stage.classList.contains('px-hidden')) this.foreign.clear();
-    const frame = this.currentFrame();
-    if (frame && this.camera) {
-      this.overlay.lines.set(host.linesOn(this));
-      this.overlay.setLetters(this.camera.letters(frame));
-      this.overlay.setScale(this.camera.scale(frame, this.root.clientWidth / 4), language);
-    }
-    host.changed(this);
+  /** Where a place of a frame falls on the cell, CSS pixels. */
+  canvasAt(frame: Frame, point: readonly [number, number]): readonly [number, number] {
+    return this.viewport?.worldToCanvas(toWorld(frame, point)) ?? [0, 0];
+  }
+
+  /** Writes everything over the image anew, with the next picture and at most once for it. */
+  refresh(): void {
+    this.written.refresh();
   }
 
   /** Codes of the stream and of the summary, each once. */
   warnings(): string[] {
-    const all = new Set([...(this.info.warnings ?? []), ...(this.series?.header?.warnings ?? [])]);
-    if (!this.currentFrame()?.calibrated) return [...all];
-    all.delete('no_spacing');
-    return ['calibrated', ...all];
+    return this.written.warnings();
   }
 
   /** What others drew on the image, when it has just been drawn itself, or the overlay changed. */
   readonly drawForeign = (): void => {
-    const frame = this.stage.classList.contains('px-hidden') ? null : this.currentFrame();
-    const { viewport } = this;
-    if (viewport) this.foreign.draw(this.host.foreign, frame, (point) => viewport.worldToCanvas(toWorld(frame as Frame, point)));
+    if (this.viewport) this.written.drawForeign();
   };
-
-  private writeCorners(): void {
-    const frame = this.currentFrame();
-    const { window, lut, gamma } = this.display;
-    if (!frame || !window || !this.camera) return;
-    this.overlay.setCorners(
-      {
-        info: this.info,
-        frame,
-        position: this.index,
-        count: this.count,
-        window,
-        lut,
-        gamma,
-        inverted: this.inverted,
-        zoom: this.camera.pixelsPerImagePixel(frame),
-        trueSize: this.trueSize(frame),
-        hover: this.pointer.hover,
-        place: this.pointer.place,
-        filter: this.series ? this.host.filterOf(this.series) : null,
-      },
-      this.host.language,
-    );
-  }
 }

@@ -7,9 +7,12 @@ import type { ToolGroup, ToolName } from './engine';
 import type { FilterSetting } from './filter';
 import type { Frame } from './frame';
 import type { Shapes } from './lines';
+import type { Vector } from './orientation';
 import type { ShownOverlay } from './overlays/overlay';
+import type { Planes } from './overlays/planes';
 import type { Choice } from './presets';
 import type { ImageSource } from './source';
+import type { Turn } from './turned';
 import type { Window } from './window';
 import type { Language } from './words';
 
@@ -31,14 +34,21 @@ export interface CellHost {
   stopDrawing(): void;
   /** The reader's own preset that applies by itself to what the cell shows; null when none does, or it is not known yet. */
   automatic(cell: Cell): Choice | null;
-  /** The view was zoomed, moved or turned; its window was changed by the reader. */
+  /** The view was zoomed or moved; it was turned or mirrored by the reader; its window was changed by the reader. */
   viewed(cell: Cell): void;
+  turned(cell: Cell): void;
+  /** It was turned by something else than its reader's hand. */
+  laid(cell: Cell): void;
   windowed(cell: Cell): void;
   /** A frame of a source, with what is calibrated for it. */
   calibrated(source: ImageSource, frame: Frame): Frame;
+  /** Who marked the image in the cell as a key image: '' here, else what singled it out; null: nobody. */
+  markedBy(cell: Cell): string | null;
   filterOf(source: ImageSource): FilterSetting | null;
   /** What others drew on the images, while it is shown. */
   readonly foreign: ShownOverlay | null;
+  /** Overlay planes of the images themselves. */
+  readonly planes: Planes;
   /** Another image is on the screen. */
   moved(cell: Cell): void;
   /** Lines of other views on this one, the 3D point, and the reader's curve. */
@@ -59,4 +69,8 @@ export interface CellRequest {
   window?: Window;
   /** What the reader had made of the greys of these images elsewhere. */
   grey?: ReadersGrey;
+  /** Which way round; as received when absent. */
+  turn?: Turn;
+  /** Zoom (1 fits), and the place of the patient in the middle of the view, LPS mm; the whole image when absent. */
+  framing?: { zoom: number; middle: Vector };
 }

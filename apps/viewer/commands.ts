@@ -16,16 +16,22 @@ export interface Commanded {
   /** Brighter (1) or darker (−1) by one step. */
   stepGamma(step: 1 | -1): void;
   rotate(degrees: number): void;
+  turnTo(degrees: number): void;
   flip(axis: 'horizontal' | 'vertical'): void;
   nextLayout(): void;
   mpr(): void;
   rendering(): void;
   toggleCine(): void;
   toggleLinked(): void;
+  setPlanes(): void;
+  nextHanging(): void;
+  hangAgain(): void;
   /** The measurement under the pointer, else the newest of the image. */
   removeHere(): void;
   zoomBy(factor: number): void;
   trueSize(): void;
+  /** Keeps what the active view shows as a key image. */
+  keepKeyImage(): void;
   undo(): void;
   redo(): void;
   /** Drops a drawing under way; false when there is none. */
@@ -55,6 +61,7 @@ export const COMMANDS: readonly Command[] = [
   tool('zoom', 'tool', 'z', '缩放', 'Zoom'),
   tool('pan', 'tool', 'p', '移动', 'Pan'),
   tool('magnifier', 'tool', 'n', '放大镜', 'Magnifier'),
+  tool('turn', 'tool', 'Shift+f', '自由旋转', 'Rotate freely'),
   tool('probe', 'measure', 'v', '点值', 'Probe'),
   tool('length', 'measure', 'l', '长度', 'Length'),
   tool('polyline', 'measure', 'y', '折线长度', 'Polyline'),
@@ -79,8 +86,10 @@ export const COMMANDS: readonly Command[] = [
   { id: 'gamma-brighter', group: 'image', zh: '伽马：更亮', en: 'Gamma: brighter', keys: ['.'], run: (viewer) => viewer.stepGamma(1) },
   { id: 'gamma-darker', group: 'image', zh: '伽马：更暗', en: 'Gamma: darker', keys: [','], run: (viewer) => viewer.stepGamma(-1) },
   ...Array.from({ length: 9 }, (_, position): Command => ({ id: `preset-${position + 1}`, group: 'image', zh: `第 ${position + 1} 个预设窗`, en: `Window preset ${position + 1}`, keys: [String(position + 1)], run: (viewer) => viewer.presetAt(position) })),
+  { id: 'key-image', group: 'image', zh: '设为关键图像', en: 'Mark as key image', keys: ['Shift+i'], run: (viewer) => viewer.keepKeyImage() },
   { id: 'rotate-right', group: 'image', zh: '顺时针旋转 90°', en: 'Rotate 90° clockwise', keys: [']'], run: (viewer) => viewer.rotate(90) },
   { id: 'rotate-left', group: 'image', zh: '逆时针旋转 90°', en: 'Rotate 90° anticlockwise', keys: ['['], run: (viewer) => viewer.rotate(-90) },
+  { id: 'rotate-none', group: 'image', zh: '旋转回到 0°', en: 'Rotate back to 0°', keys: ['Shift+u'], run: (viewer) => viewer.turnTo(0) },
   { id: 'flip-horizontal', group: 'image', zh: '左右镜像', en: 'Mirror left and right', keys: ['h'], run: (viewer) => viewer.flip('horizontal') },
   { id: 'flip-vertical', group: 'image', zh: '上下镜像', en: 'Mirror top and bottom', keys: ['u'], run: (viewer) => viewer.flip('vertical') },
   { id: 'reset', group: 'image', zh: '重置', en: 'Reset', keys: ['r', '0'], run: (viewer) => viewer.reset() },
@@ -94,12 +103,15 @@ export const COMMANDS: readonly Command[] = [
   { id: 'first-image', group: 'view', zh: '第一幅', en: 'First image', keys: ['Home'], run: (viewer) => viewer.scrollToEnd(false) },
   { id: 'last-image', group: 'view', zh: '最后一幅', en: 'Last image', keys: ['End'], run: (viewer) => viewer.scrollToEnd(true) },
   { id: 'layout', group: 'view', zh: '下一种布局', en: 'Next layout', keys: ['g'], run: (viewer) => viewer.nextLayout() },
+  { id: 'next-hanging', group: 'view', zh: '下一挂片协议', en: 'Next hanging protocol', keys: ['Shift+k'], run: (viewer) => viewer.nextHanging() },
+  { id: 'hang-again', group: 'view', zh: '重新挂片', en: 'Hang again', keys: ['Shift+r'], run: (viewer) => viewer.hangAgain() },
   { id: 'mpr', group: 'view', zh: '多平面重建', en: 'Multiplanar reformatting', keys: ['m'], run: (viewer) => viewer.mpr() },
   tool('crosshair', 'view', 'x', '定位十字线', 'Crosshair'),
   tool('curve', 'view', 'd', '曲面重建', 'Curved reformat'),
   { id: 'rendering', group: 'view', zh: '容积再现', en: 'Volume rendering', keys: ['f'], run: (viewer) => viewer.rendering() },
   { id: 'cine', group: 'view', zh: '播放', en: 'Play', keys: ['k'], run: (viewer) => viewer.toggleCine() },
   { id: 'link', group: 'view', zh: '联动', en: 'Link views', keys: ['j'], run: (viewer) => viewer.toggleLinked() },
+  { id: 'planes', group: 'view', zh: '叠加层 (60xx) 显示/隐藏', en: 'Overlay planes (60xx) on or off', keys: ['Shift+v'], run: (viewer) => viewer.setPlanes() },
   { id: 'undo', group: 'edit', zh: '撤销', en: 'Undo', keys: ['Ctrl+z'], run: (viewer) => viewer.undo() },
   { id: 'redo', group: 'edit', zh: '重做', en: 'Redo', keys: ['Ctrl+y', 'Ctrl+Shift+z'], run: (viewer) => viewer.redo() },
   { id: 'remove', group: 'edit', zh: '删除标记', en: 'Delete the marking', keys: ['Delete', 'Backspace'], run: (viewer) => viewer.removeHere() },

@@ -6,6 +6,7 @@ import { dateText, dicomAge, personName, sexText } from './patient';
 import { GAMMA } from './curve';
 import type { VoiLut } from './lut';
 import type { Window } from './window';
+import { isStraight, shortTurn } from './turned';
 import { say, type Language } from './words';
 
 /** Facts about the examination for the corners; from the desk or from the node's summary. */
@@ -45,13 +46,17 @@ export interface CornerFacts {
   trueSize: 'patient' | 'detector' | null;
   hover: string;
   filter: FilterSetting | null;
+  /** Clockwise, degrees. */
+  rotation: number;
+  /** Who marked it as a key image, '' here; null: nobody. */
+  key?: string | null;
   /** Place of the patient under the pointer. */
   place: string;
 }
 
 export type CornerItem =
   | 'patient' | 'identity' | 'institution' | 'accession'
-  | 'plane' | 'filter' | 'study' | 'studyDate' | 'modality'
+  | 'plane' | 'filter' | 'key' | 'rotation' | 'study' | 'studyDate' | 'modality'
   | 'series' | 'image' | 'location' | 'size'
   | 'hover' | 'place' | 'window' | 'zoom';
 
@@ -61,7 +66,7 @@ export type CornerLayout = Record<Corner, CornerItem[]>;
 export const DEFAULT_CORNERS: CornerLayout = {
   topLeft: ['patient', 'identity', 'accession'],
   topRight: ['institution', 'study', 'studyDate'],
-  bottomLeft: ['filter', 'plane', 'series', 'image', 'location'],
+  bottomLeft: ['key', 'filter', 'rotation', 'plane', 'series', 'image', 'location'],
   bottomRight: ['place', 'hover', 'zoom', 'window'],
 };
 
@@ -120,6 +125,9 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
       frame.thickness && !frame.plane && !frame.curved ? `${say('thickness', language)} ${Number(frame.thickness.toFixed(2))} mm` : '',
     ),
   filter: ({ filter }, language) => (filter ? `${say(FILTER_WORDS[filter.name], language)} ${filter.strength}` : ''),
+  // Along the screen's edges the letters say it all.
+  rotation: ({ rotation }, language) => (isStraight(rotation) ? '' : `${say('turned', language)} ${shortTurn(rotation)}°`),
+  key: ({ key }, language) => (key === null || key === undefined ? '' : [`★ ${say('keyImage', language)}`, key].filter(Boolean).join(' · ')),
   plane: ({ frame }, language) => planeText(frame, language),
   size: ({ frame }) => `${frame.columns}×${frame.rows}`,
   hover: ({ hover }) => hover,

@@ -43,7 +43,7 @@ export class Described {
     // What was given holds; what was given as unknown does not hide what was read.
     const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined)) as CaseInfo;
     this.take(cell, { ...read, ...known, patient: { ...read.patient, ...given.patient } });
-    cell.applyAutomatic();
+    cell.greys.applyAutomatic();
     cell.refresh();
   }
 

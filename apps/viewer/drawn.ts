@@ -4,8 +4,9 @@ import { annotation as annotations, Enums, type Types } from '@cornerstonejs/too
 import { Calibrations } from './calibrations';
 import type { Frame } from './frame';
 import { History } from './history';
-import { imageIdOf, sourcePrefix } from './loader';
-import { addToImage, annotationsOf, fromAnnotation, isMeasurement, placeOn, removeAnnotation, type Measurement } from './measurements';
+import { imageIdOf, sourceOf, sourcePrefix } from './loader';
+import { addToImage, annotationsOf, fromAnnotation, hasExtent, isMeasurement, placeOn, removeAnnotation, type Measurement } from './measurements';
+import { isMoved, makeOwn, markProposed, proposedOf, wordsBelow } from './proposed';
 import type { ImageSource } from './source';
 
 /** One step that can be undone is what lies between two rests of the hand. */
@@ -25,6 +26,10 @@ export interface Around {
   recalibrated(): void;
   /** The list changed; at most once a frame. */
   changed(list: Measurement[]): void;
+  /** Who measures here. */
+  author(): string;
+  /** A proposal was drawn, became the reader's own, or went. */
+  proposal(now: string | null): void;
 }
 
 export class Drawn {
@@ -44,6 +49,7 @@ export class Drawn {
     const drawn: Measurement[] = [];
     let waiting = false;
     for (const one of annotationsOf(this.around.id)) {
+      if (proposedOf(one)) continue;
       const id = one.annotationUID ?? '';
       const data = fromAnnotation(one);
       const before = this.last.get(id);
@@ -52,7 +58,7 @@ export class Drawn {
         this.pending.push(before);
         removeAnnotation(id);
         waiting = true;
-      } else if (data) {
+      } else if (data && (before || hasExtent(data))) { // after the first click there is nothing yet
         this.last.set(id, data);
         drawn.push(data);
       }
@@ -73,6 +79,7 @@ export class Drawn {
 
   /** Replaces all; what was before cannot be brought back by undo. */
   set(list: Measurement[]): void {
+    this.dropProposal();
     this.put(list);
     window.clearTimeout(this.resting);
     this.history.reset(this.list());
@@ -88,6 +95,52 @@ export class Drawn {
     this.history.amend(list, gone);
     this.around.render();
     this.tell();
+  }
+
+  /** Draws a proposal instead of the one before, on an image that is shown; false when its image is not. */
+  propose(measurement: Measurement): boolean {
+    this.dropProposal();
+    const { study, series: uid } = measurement;
+    const series = this.around.shown().find((one) => one.key.study === study && one.key.series === uid && one.header);
+    const found = series && isMeasurement(measurement) ? placeOn(measurement, series.header?.frames ?? []) : null;
+    if (!series || !found) return false;
+    const { frame, points } = found;
+    const annotation = addToImage(measurement, imageIdOf(this.around.id, series, frame.index), frame, points, frame.frame_of_reference || uid);
+    markProposed(annotation, frame);
+    wordsBelow(annotation, frame, points);
+    this.around.render();
+    this.around.proposal(measurement.id);
+    return true;
+  }
+
+  /** What is proposed is the reader's measurement now. */
+  confirmProposal(): void {
+    const annotation = this.proposed();
+    if (!annotation) return;
+    makeOwn(annotation, this.around.author());
+    this.around.render();
+    this.around.proposal(null);
+    this.tell();
+  }
+
+  dropProposal(): void {
+    const id = this.proposed()?.annotationUID;
+    if (!id) return;
+    removeAnnotation(id);
+    this.around.render();
+    this.around.proposal(null);
+  }
+
+  /** Images may have come, and others gone: a proposal stays on its own or goes. */
+  private keepProposal(): void {
+    const annotation = this.proposed();
+    const frame = sourceOf(annotation?.metadata?.referencedImageId)?.frame;
+    const of = annotation && proposedOf(annotation);
+    if (of && (!frame || frame.sop_uid !== of.sop_uid || frame.frame !== of.frame)) this.dropProposal();
+  }
+
+  private proposed(): Types.Annotation | undefined {
+    return annotationsOf(this.around.id).find(proposedOf);
   }
 
   undo(): void {
@@ -133,12 +186,22 @@ export class Drawn {
   removeOn(imageId: string | null): void {
     const here = annotationsOf(this.around.id).filter((one) => one.metadata?.referencedImageId === imageId);
     const chosen = here.find((one) => one.highlighted) ?? here.at(-1);
-    if (chosen?.annotationUID) this.remove(chosen.annotationUID);
+    if (chosen && proposedOf(chosen)) this.dropProposal();
+    else if (chosen?.annotationUID) this.remove(chosen.annotationUID);
+  }
+
+  /** No measurement is in the hand: all are drawn in their own colour. */
+  calm(): void {
+    for (const one of annotationsOf(this.around.id)) {
+      one.highlighted = false;
+      if (one.annotationUID && annotations.selection.isAnnotationSelected(one.annotationUID)) annotations.selection.setAnnotationSelected(one.annotationUID, false);
+    }
   }
 
   /** The header of a series is here: what waited for it is drawn. */
   known(series: ImageSource): void {
     const frames = series.header?.frames ?? [];
+    this.keepProposal();
     this.pending = this.pending.filter((one) => {
       if (one.study !== series.key.study || one.series !== series.key.series) return true;
       const found = placeOn(one, frames);
@@ -180,7 +243,7 @@ export class Drawn {
   }
 
   private put(list: Measurement[]): void {
-    for (const one of annotationsOf(this.around.id)) if (one.annotationUID) removeAnnotation(one.annotationUID);
+    for (const one of annotationsOf(this.around.id)) if (one.annotationUID && !proposedOf(one)) removeAnnotation(one.annotationUID);
     this.pending = list.filter(isMeasurement).map((one) => structuredClone(one));
     this.last.clear();
     this.place();
@@ -194,7 +257,11 @@ export class Drawn {
   }
 
   private readonly modified = (event: CustomEvent<{ annotation?: Types.Annotation }>): void => {
-    if (event.detail.annotation?.metadata?.referencedImageId?.startsWith(`px:${this.around.id}/`)) this.tell();
+    const { annotation } = event.detail;
+    if (!annotation?.metadata?.referencedImageId?.startsWith(`px:${this.around.id}/`)) return;
+    // The hand is on it: from the first move on it is the reader's.
+    if (proposedOf(annotation) && isMoved(annotation)) this.confirmProposal();
+    this.tell();
   };
 
   private tell(): void {

@@ -8,10 +8,11 @@ import { DRAWING_TOOLS } from './tools/drawing';
 import { CrosshairTool, CurveTool, MagnifierTool } from './tools/own';
 import type { PathTool } from './tools/path';
 import { ScrollTool } from './tools/scroll';
+import { TurnTool } from './tools/turn';
 import { WindowTool } from './tools/window';
 
 /** Tools of the left mouse button; the middle one always pans, the right one zooms, the wheel scrolls. */
-export const TOOLS = ['window', 'scroll', 'zoom', 'pan', ...(Object.keys(KINDS) as MeasurementKind[]), 'crosshair', 'curve', 'magnifier'] as const;
+export const TOOLS = ['window', 'scroll', 'zoom', 'pan', ...(Object.keys(KINDS) as MeasurementKind[]), 'crosshair', 'curve', 'magnifier', 'turn'] as const;
 export type ToolName = (typeof TOOLS)[number];
 
 const CLASSES: Record<ToolName, { toolName: string }> = {
@@ -23,6 +24,7 @@ const CLASSES: Record<ToolName, { toolName: string }> = {
   crosshair: CrosshairTool,
   curve: CurveTool,
   magnifier: MagnifierTool,
+  turn: TurnTool,
 };
 
 export const store = new SeriesStore();
@@ -66,7 +68,24 @@ export function start(): { webgl: boolean; largest: number } {
 }
 
 export function makeEngine(viewer: string): RenderingEngine {
-  return new RenderingEngine(`engine-${viewer}`);
+  return withoutMultisampling(() => new RenderingEngine(`engine-${viewer}`));
+}
+
+/**
+ * Contexts made meanwhile smooth no edges: the pictures are rectangles that fill their views, and on a processor without a graphics card the smoothing
+ * costs as much as the picture. vtk.js makes its context when its window is made, and lets nobody say how.
+ */
+function withoutMultisampling<T>(make: () => T): T {
+  const { prototype } = HTMLCanvasElement;
+  const plain = prototype.getContext as (this: HTMLCanvasElement, kind: string, options?: object) => RenderingContext | null;
+  prototype.getContext = function (this: HTMLCanvasElement, kind: string, options?: object) {
+    return plain.call(this, kind, kind === 'webgl2' ? { ...options, antialias: false } : options);
+  } as typeof prototype.getContext;
+  try {
+    return make();
+  } finally {
+    prototype.getContext = plain as typeof prototype.getContext;
+  }
 }
 
 export type ToolGroup = NonNullable<ReturnType<typeof ToolGroupManager.createToolGroup>>;

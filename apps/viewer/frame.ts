@@ -92,6 +92,8 @@ export interface Frame {
   frame_time: number | null;
   smallest: number | null;
   largest: number | null;
+  /** The image has overlay planes of its own (group 60xx). */
+  planes?: boolean;
   plane?: ComputedPlane;
   curved?: CurvedPlane;
 }

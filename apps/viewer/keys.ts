@@ -34,11 +34,11 @@ export function keysOf(command: Command, own: OwnKeys): readonly string[] {
   return command.keys.filter((key) => !taken.has(key));
 }
 
-/** The command a key means; null when it means nothing here and should go on to the page. */
-export function commandOf(event: Pressed, own: OwnKeys = {}): Command | null {
+/** The command of these a key means; null when it means nothing here and should go on to the page. */
+export function commandOf(event: Pressed, own: OwnKeys = {}, commands: readonly Command[] = COMMANDS): Command | null {
   const name = keyName(event);
   if (name === null) return null;
-  const named = (one: string): Command | null => COMMANDS.find((command) => keysOf(command, own).includes(one)) ?? null;
+  const named = (one: string): Command | null => commands.find((command) => keysOf(command, own).includes(one)) ?? null;
   // A letter with Shift may be a key of its own; where it is none, it is the letter.
   return (event.shiftKey && /^[a-z]$/.test(name) ? named(`Shift+${name}`) : null) ?? named(name);
 }

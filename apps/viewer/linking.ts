@@ -1,12 +1,15 @@
 /**
  * Views that go together (V-25): scrolling by place in the patient, or, between studies, by the distance they had when they were
- * linked; zoom and pan by the same steps; windows among images of the same kind. The active view leads.
+ * linked; zoom and pan by the same steps on the screen; windows among images of the same kind; turning and mirroring among views of the
+ * same lie of the patient that are turned alike (a tilted head is tilted in all its series, and not in its prior). The active view leads.
  */
 import type { Cell } from './cell';
 import { closest } from './closest';
 import type { View } from './camera';
+import type { Frame } from './frame';
 import { dot, planeOf, spaceOf } from './geometry';
 import type { Vector } from './orientation';
+import { sameTurn } from './turned';
 
 export interface Views {
   cells(): readonly Cell[];
@@ -70,19 +73,31 @@ export class Linking {
     if (!this.on || cell !== this.leader()) return;
     const now = cell.view();
     const before = this.view?.of === cell ? this.view.view : now;
-    this.view = { of: cell, view: now };
+    // How it was turned is told by `turned`, after this where a reset does both.
+    const { rotation, mirrored } = before;
+    this.view = { of: cell, view: { ...now, rotation, mirrored } };
     const factor = now.zoom / before.zoom;
     const pan: [number, number] = [now.pan[0] - before.pan[0] * factor, now.pan[1] - before.pan[1] * factor];
     if (Math.abs(factor - 1) < 1e-6 && Math.hypot(...pan) < 1e-3) return;
-    for (const other of this.others()) other.moveBy(factor, pan);
+    for (const other of this.others()) other.framing.moveBy(factor, pan);
   }
 
-  /** The leading view's window or VOI LUT, and gamma: for images of the same modality, because their values mean the same. */
+  /** The leading view was turned or mirrored: its own pan, that goes round with it, is no step of the others. */
+  turned(cell: Cell): void {
+    if (!this.on || cell !== this.leader()) return;
+    const before = this.view?.of === cell ? this.view.view : null;
+    const now = cell.view();
+    this.view = { of: cell, view: now };
+    if (!before || sameTurn(before, now)) return;
+    for (const other of this.others()) if (sameLie(cell.currentFrame(), other.currentFrame()) && sameTurn(before, other.view())) other.framing.turnLike(now);
+  }
+
+  /** The leading view's window or VOI LUT, and gamma: for images whose values mean the same, unless the two were put up with different windows. */
   windowed(cell: Cell): void {
     if (cell !== this.leader()) return;
     for (const other of this.others()) {
-      const same = other.series?.base === cell.series?.base ? other.series?.variant !== '' || cell.series?.variant !== '' : this.on && (other.info.modality ?? '') === (cell.info.modality ?? '');
-      if (same) other.takeGrey(cell.grey);
+      const same = other.series?.base === cell.series?.base ? other.series?.variant !== '' || cell.series?.variant !== '' : this.on && comparable(other, cell);
+      if (same && !apart(other, cell)) other.greys.take(cell.grey);
     }
   }
 
@@ -111,6 +126,25 @@ export class Linking {
     }
     return otherStart.index + cell.index - start.index;
   }
+}
+
+/** Values of CT mean the same in every series; those of others only in series of the same name. */
+function comparable({ info: a }: Cell, { info: b }: Cell): boolean {
+  const named = (text: string | null | undefined): string => (text ?? '').trim().toLowerCase();
+  return (a.modality ?? '') === (b.modality ?? '') && (a.modality === 'CT' || named(a.series_description) === named(b.series_description));
+}
+
+/** Whether two images are of one lie of the patient, seen from the same side: the same image, or others of its space along it. */
+export function sameLie(here: Frame | null, there: Frame | null): boolean {
+  if (!here || !there || here.curved || there.curved) return false;
+  if (here.sop_uid !== '' && here.sop_uid === there.sop_uid && here.frame === there.frame) return true;
+  const [a, b] = [planeOf(here), planeOf(there)];
+  const space = spaceOf(here);
+  return space !== null && space === spaceOf(there) && dot(a.row, b.row) >= ALONG && dot(a.column, b.column) >= ALONG;
+}
+
+function apart({ asked: a }: Cell, { asked: b }: Cell): boolean {
+  return a !== null && b !== null && (a.center !== b.center || a.width !== b.width);
 }
 
 function startOf(cell: Cell): Start | null {

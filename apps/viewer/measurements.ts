@@ -7,6 +7,7 @@ import { sourceOf } from './loader';
 import { knownLength } from './measure/calibration';
 import { isEnough, isKind, isWritten, kindOfTool, KINDS, type MeasurementKind, type Reading } from './measure/kinds';
 import type { RegionStats } from './measure/region';
+import { proposedOf } from './proposed';
 import type { Origin } from './tools/record';
 
 export type { MeasurementKind } from './measure/kinds';
@@ -60,6 +61,7 @@ export function fromAnnotation(annotation: Types.Annotation): Measurement | null
   const source = sourceOf(metadata?.referencedImageId);
   const points = annotation.data.handles?.points;
   if (!kind || !source || !points || points.length < KINDS[kind].least) return null;
+  if (proposedOf(annotation)) return null; // nobody's yet
   const { frame, series, index } = source;
   // A curved picture lasts as long as its curve: what is measured on it is read there, and not kept.
   if (frame.curved) return null;
@@ -109,7 +111,7 @@ export function placeOn(measurement: Measurement, frames: readonly Frame[]): { f
 }
 
 /** Draws a measurement on the image it belongs to; the numbers are computed anew from its points. */
-export function addToImage(measurement: Measurement, imageId: string, frame: Frame, points: readonly [number, number][], group: string): void {
+export function addToImage(measurement: Measurement, imageId: string, frame: Frame, points: readonly [number, number][], group: string): Types.Annotation {
   const plane = planeOf(frame);
   const annotation = {
     annotationUID: measurement.id,
@@ -140,6 +142,7 @@ export function addToImage(measurement: Measurement, imageId: string, frame: Fra
     },
   };
   annotations.state.addAnnotation(annotation as unknown as Types.Annotation, group);
+  return annotation as unknown as Types.Annotation;
 }
 
 /** All annotations drawn on images of one viewer. */
@@ -149,6 +152,12 @@ export function annotationsOf(viewer: string): Types.Annotation[] {
 
 export function removeAnnotation(id: string): void {
   annotations.state.removeAnnotation(id);
+}
+
+/** Whether the points of a figure lie apart; a single point is all that its kind has. */
+export function hasExtent({ points }: Pick<Measurement, 'points'>): boolean {
+  const [first, ...rest] = points;
+  return !first || rest.length === 0 || rest.some(([column, row]) => column !== first[0] || row !== first[1]);
 }
 
 /** Data that says it is a measurement and has the parts this viewer needs (what comes from outside is user input). */

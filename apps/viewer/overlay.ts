@@ -2,6 +2,7 @@
 import { cornerText, DEFAULT_CORNERS, MINOR, type Corner, type CornerFacts, type CornerItem, type CornerLayout } from './corners';
 import { Lines } from './lines';
 import type { EdgeLetters } from './orientation';
+import type { LayerName } from './overlays/planes';
 import type { Scale } from './scale';
 import { say, type Language } from './words';
 
@@ -36,8 +37,10 @@ export class Overlay {
   private readonly bar: HTMLDivElement;
   private readonly barText: HTMLDivElement;
   private readonly warnings: HTMLDivElement;
+  private readonly legend: HTMLDivElement;
   private readonly progress: HTMLDivElement;
   private readonly waiting: HTMLDivElement;
+  private readonly wish: HTMLButtonElement;
   private readonly notice: HTMLDivElement;
 
   constructor(parent: HTMLElement, private readonly layout: CornerLayout = DEFAULT_CORNERS) {
@@ -56,10 +59,15 @@ export class Overlay {
     }
     // Warnings stand under the patient's lines, where nothing can run into them.
     this.warnings = part(this.corners.topLeft, 'px-warnings');
+    this.legend = part(this.corners.topLeft, 'px-legend');
     this.waiting = part(this.root, 'px-waiting');
     this.progress = part(this.root, 'px-progress');
     part(this.progress, 'px-progress-fill');
     this.lines = new Lines(this.root);
+    this.wish = document.createElement('button');
+    this.wish.type = 'button';
+    this.wish.className = 'px-wish';
+    this.root.append(this.wish);
     this.notice = part(parent, 'px-notice');
     this.clear();
   }
@@ -101,6 +109,21 @@ export class Overlay {
     );
   }
 
+  /** Names of the layers that lie on the image, each in its colour. */
+  setLegend(layers: readonly LayerName[]): void {
+    const all = JSON.stringify(layers);
+    if (this.legend.dataset['layers'] === all) return;
+    this.legend.dataset['layers'] = all;
+    this.legend.replaceChildren(
+      ...layers.map(({ label, colour }) => {
+        const line = document.createElement('div');
+        line.textContent = colour ? `▪ ${label}` : label;
+        line.style.color = colour;
+        return line;
+      }),
+    );
+  }
+
   setProgress(loaded: number, total: number, language: Language): void {
     this.progress.hidden = total === 0 || loaded >= total;
     this.progress.setAttribute('role', 'progressbar');
@@ -108,6 +131,13 @@ export class Overlay {
     this.progress.setAttribute('aria-valuenow', String(loaded));
     this.progress.setAttribute('aria-valuemax', String(total));
     (this.progress.firstElementChild as HTMLElement).style.width = total === 0 ? '0' : `${((100 * loaded) / total).toFixed(1)}%`;
+  }
+
+  /** What the reader is to do for this view, and what a press on it begins; null: nothing. */
+  setWish(text: string | null, begin: () => void = () => undefined): void {
+    this.wish.hidden = text === null;
+    this.wish.textContent = text;
+    this.wish.onclick = begin;
   }
 
   setWaiting(text: string): void {
@@ -146,7 +176,9 @@ export class Overlay {
     this.setLetters(null);
     this.setScale(null, 'zh');
     this.setWarnings([], 'zh');
+    this.setLegend([]);
     this.setProgress(0, 0, 'zh');
+    this.setWish(null);
     this.setWaiting('');
     this.setNotice(null, 'zh');
   }

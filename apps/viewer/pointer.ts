@@ -57,7 +57,7 @@ export class Pointer {
   private readonly wheel = (event: WheelEvent): void => {
     event.preventDefault();
     if (event.deltaY === 0) return;
-    if (event.ctrlKey) this.cell.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    if (event.ctrlKey) this.cell.framing.zoomBy(event.deltaY < 0 ? 1.1 : 1 / 1.1);
     else this.cell.scrollBy(Math.sign(event.deltaY));
   };
 

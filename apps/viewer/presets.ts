@@ -89,6 +89,13 @@ const CT: Preset[] = [
   fixed('temporal-bone', '颞骨', 'Temporal bone', 600, 4000),
 ];
 
+/** Names and window of a built-in CT preset. */
+export function builtInPreset(id: string): { zh: string; en: string; window: Window } | null {
+  const found = CT.find((preset) => preset.id === id);
+  const window = found?.choice({ center: 0, width: 1, function: 'LINEAR' }).window;
+  return found && window ? { zh: found.zh, en: found.en, window } : null;
+}
+
 /** Where values have no fixed scale (MR, radiography, …) a preset changes the contrast of the window in the header. */
 const RELATIVE: Preset[] = [
   scaled('as-header', '原窗', 'As stored', 1),

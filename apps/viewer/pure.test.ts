@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Frame } from './frame';
 import { toIndex, toWorld } from './geometry';
-import { lengthOf, valueUnit } from './measure/length';
+import { lengthOf, unitText, valueUnit } from './measure/length';
 import { edgeLetters, lettersOf } from './orientation';
 import { dateText, dicomAge, personName } from './patient';
 import { displayValues, modalityValues, storedPadding } from './pixels';
@@ -125,6 +125,8 @@ describe('measure', () => {
     expect(lengthOf(frame({ spacing: null, spacing_kind: 'none' }), [0, 0], [3, 4])).toEqual({ value: 5, unit: 'px' });
     expect(lengthOf(frame({ spacing: [0, 0] }), [0, 0], [3, 4]).unit).toBe('px');
     expect(lengthOf(frame({ spacing: [0.1, 0.1], spacing_kind: 'imager' }), [0, 0], [3, 4])).toEqual({ value: 0.5, unit: 'mm (detector)' });
+    expect(['mm (detector)', 'mm² (US)', 'mm (calibrated)', 'px', '°'].map((unit) => unitText(unit, 'zh'))).toEqual(['mm（探测器平面）', 'mm²（超声标定）', 'mm（已校准）', 'px', '°']);
+    expect(unitText('mm² (detector)', 'en')).toBe('mm² (detector)');
   });
 
   it('measures ultrasound in the region that holds the whole line', () => {

@@ -1,6 +1,7 @@
 /** What the views of one coordinate system share: reference lines (V-24), the 3D point (V-37), and the planes through it. */
 import type { CprChange, CurveState } from './api';
 import type { Cell } from './cell';
+import type { CellRequest } from './cellhost';
 import { Crosshair } from './crosshair';
 import type { Frame } from './frame';
 import { offPlane, spaceOf, toIndex, toWorld } from './geometry';
@@ -8,12 +9,17 @@ import type { Line, Mark, Shapes } from './lines';
 import type { Vector } from './orientation';
 import { bring, type Place } from './point';
 import { crossing } from './references';
-import { ANGLES, Cpr } from './volume/curved/cpr';
+import type { ImageSource } from './source';
+import { ANGLES, Cpr, type CprSetting } from './volume/curved/cpr';
 import { CurveDrawing, markOnCpr } from './volume/curved/drawing';
 import { Mpr, type Grid } from './volume/mpr';
+import type { Setting } from './volume/reformat';
 
 const ACTIVE = '#ffd640';
 const COLOURS = { axial: '#ff7a6b', coronal: '#79d98c', sagittal: '#6cb8ff' } as const;
+
+/** Curves of so many series. */
+const REMEMBERED = 20;
 
 /** Of a CPR about its curve, for each CSS pixel of a drag. */
 const DEGREES = 0.5;
@@ -24,17 +30,19 @@ export class Spatial {
   place: Place | null = null;
   private readonly crosshair: Crosshair;
   private grasp = { x: 0, angle: 0 };
+  /** The last curve of each series, by its UID: a hanging protocol may ask for it again. */
+  private readonly curves = new Map<string, CprSetting>();
 
   constructor(
     private readonly grid: Grid,
     private readonly changed: () => void,
   ) {
     this.mpr = new Mpr(grid);
-    this.curve = new CurveDrawing({ cells: () => grid.cells(), present: (setting) => this.mpr.showCurved(setting), changed: () => this.refresh() });
+    this.curve = new CurveDrawing({ cells: () => grid.cells(), present: (setting, look) => this.present(setting, look), changed: () => this.refresh() });
     this.crosshair = new Crosshair({
       point: () => this.place?.at ?? null,
       set: (cell, at) => this.point(cell, at),
-      turns: (cell) => this.mpr.on && cell.currentFrame()?.plane !== undefined,
+      turns: (cell) => grid.oblique() && this.mpr.on && cell.currentFrame()?.plane !== undefined,
       turn: (cell, angle) => {
         if (this.place) this.mpr.turn(cell, angle, this.place.at);
         this.refresh();
@@ -90,6 +98,42 @@ export class Spatial {
   /** Planes of the patient's axes again, all through the point. */
   straighten(): void {
     if (this.mpr.on && this.place) this.mpr.straighten(this.place.at);
+  }
+
+  /** Planes of the active series, one of them as it was; all go through its place. */
+  showPlane(setting: Setting, look: CellRequest): void {
+    const base = this.grid.cells()[this.grid.active()]?.series?.base;
+    const space = spaceOf(base?.header?.frames[0] ?? null);
+    if (this.mpr.on) this.mpr.take({ setting, look });
+    else {
+      this.curve.forget();
+      this.mpr.start({ setting, look });
+    }
+    this.place = setting.through && space !== null ? { at: setting.through, space } : null;
+    this.refresh();
+  }
+
+  /** A CPR of the active series as it was, and its planes. */
+  showCurve(setting: CprSetting, look: CellRequest): void {
+    const base = this.grid.cells()[this.grid.active()]?.series?.base;
+    const space = spaceOf(base?.header?.frames[0] ?? null);
+    if (!this.mpr.on) this.toggleMpr(true);
+    this.curve.show(setting, space, look);
+  }
+
+  /** The curve drawn last in the images of a series; null where none was. */
+  curveOf(series: ImageSource): CprSetting | null {
+    return this.curves.get(series.key.series) ?? null;
+  }
+
+  private present(setting: CprSetting | null, look: CellRequest | null): void {
+    const series = this.grid.cells().find((cell) => cell.series !== null)?.series;
+    if (setting && series) {
+      this.curves.delete(series.key.series);
+      this.curves.set(series.key.series, setting);
+      for (const oldest of this.curves.keys()) if (this.curves.size > REMEMBERED) this.curves.delete(oldest);
+    }
+    this.mpr.showCurved(setting, look);
   }
 
   /** Another image is in a cell: in MPR the point stays in every plane, and the lines of the others move. */

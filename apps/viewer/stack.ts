@@ -23,6 +23,8 @@ export interface Around {
   modality(): string | null;
   /** The first picture of a source is about to be drawn: its greys. */
   opening(frame: Frame, pixels: FramePixels, request: CellRequest): void;
+  /** The first picture of a source is in the viewport, as received; nothing of it is seen yet. */
+  opened(request: CellRequest): void;
   /** Another image is in the viewport, with Cornerstone's own greys; nothing of it is drawn yet. */
   entered(): void;
   /** Our greys again, where Cornerstone has put its own. */
@@ -142,9 +144,10 @@ export class Stack {
 
   /**
    * Another computation of what is shown (turned, thicker): the same window, zoom and place, without a moment of emptiness.
-   * `at`: the plane nearest to it is shown, LPS mm; without it the one of the same number. False when nothing is shown yet.
+   * `at`: the plane nearest to it is shown, LPS mm; without it the one of the same number. `look`: seen as asked there.
+   * False when nothing is shown yet.
    */
-  replace(source: ImageSource, at: Vector | null): boolean {
+  replace(source: ImageSource, at: Vector | null, look: CellRequest): boolean {
     const { around, source: before } = this;
     const [viewport, { header }] = [around.viewport(), source];
     if (!viewport || !header || !before || this.shownAt < 0) return false;
@@ -163,6 +166,7 @@ export class Stack {
       // Still about to be shown for the first time: as that would have been.
       if (view) viewport.setViewPresentation(view);
       else viewport.resetCamera();
+      around.opened(look);
       around.drawCurve();
       this.unveil(viewport);
       around.host.known(source);
@@ -273,6 +277,7 @@ export class Stack {
     await viewport.setStack(imageIds, first.position);
     if (turn !== this.turn) return;
     viewport.resetCamera();
+    around.opened(this.request);
     this.unveil(viewport);
     around.stage.addEventListener(Enums.Events.IMAGE_RENDERED, () => turn === this.turn && around.shown(), { once: true });
   }

@@ -1,4 +1,4 @@
-/** What a page is told of the active cell. */
+/** What a page is told of the viewer and its active cell. */
 import type { ViewerState } from './api';
 import type { Cell } from './cell';
 import { lutName } from './lut';
@@ -6,11 +6,11 @@ import type { Preset } from './presets';
 import { Cpr } from './volume/curved/cpr';
 import { Reformat } from './volume/reformat';
 import type { Language } from './words';
+import type { Workings } from './workings';
 
-/** What belongs to the viewer as a whole is added there. */
-export type CellState = Omit<ViewerState, 'tool' | 'layout' | 'active' | 'filter' | 'cine' | 'linked' | 'mpr' | 'curve' | 'rendering' | 'point' | 'removed'>;
+type CellState = Omit<ViewerState, 'tool' | 'layout' | 'active' | 'filter' | 'cine' | 'linked' | 'mpr' | 'curve' | 'rendering' | 'point' | 'removed' | 'planes'>;
 
-export function stateOf(cell: Cell, language: Language, presets: readonly Preset[]): CellState {
+function stateOf(cell: Cell, language: Language, presets: readonly Preset[]): CellState {
   const { series, grey } = cell;
   return {
     study: series?.key.study ?? null,
@@ -20,10 +20,10 @@ export function stateOf(cell: Cell, language: Language, presets: readonly Preset
     count: cell.count,
     loaded: series?.loaded ?? 0,
     phase: series?.phase ?? 'empty',
-    window: grey.lut ? null : cell.getWindow(),
+    window: grey.lut ? null : cell.grey.window,
     lut: grey.lut ? lutName(grey.lut) : null,
     gamma: grey.gamma,
-    inverted: cell.inverted,
+    inverted: cell.grey.inverted,
     ...cell.view(),
     plane: cell.currentFrame()?.plane?.name ?? null,
     slab: series instanceof Reformat || series instanceof Cpr ? (series.setting.slab ?? null) : null,
@@ -31,4 +31,29 @@ export function stateOf(cell: Cell, language: Language, presets: readonly Preset
     presets: presets.map(({ id, zh, en, own }) => ({ id, label: language === 'zh' ? zh : en, own: own ?? false })),
     description: cell.info.series_description ?? null,
   };
+}
+
+export function viewerState(inside: Workings): ViewerState {
+  const { cell, grid, spatial } = inside;
+  return {
+    ...stateOf(cell, inside.language, inside.presets.of(cell)),
+    tool: inside.tool,
+    layout: grid.layout,
+    active: grid.active,
+    filter: cell.series ? inside.filterOf(cell.series) : null,
+    cine: inside.cine.setting,
+    linked: inside.linking.on,
+    mpr: spatial.mpr.on,
+    curve: spatial.curveState(inside.tool === 'curve'),
+    rendering: inside.solid.state,
+    removed: inside.treated.removedFrom(cell.series),
+    planes: planesState(inside),
+    point: spatial.place ? [...spatial.place.at] : null,
+  };
+}
+
+function planesState({ cell, planes }: Workings): ViewerState['planes'] {
+  const frame = cell.currentFrame();
+  const layers = cell.series && frame ? planes.layersOn(cell.series, frame) : [];
+  return layers.length > 0 ? { on: planes.on, layers } : null;
 }

@@ -1,8 +1,9 @@
 /**
  * The page's one store of series: what has arrived, what is arriving, and when it is dropped.
  *
- * Viewers *own* series (they showed or prefetched them). A series nobody owns is dropped at once; owned ones stay, the
- * least recently shown first out, within the byte budget. Pixels are shared between viewers of a page.
+ * Viewers *own* series (they showed or prefetched them). A series nobody owns is dropped at once. Owned ones stay while their study is
+ * one of the last two that were shown (the case and what it is compared with), and what was prefetched since; of studies before these
+ * only a little stays, the least recently used first out. Pixels are shared between viewers of a page.
  */
 import { frameBytes, type Frame, type SeriesHeader } from './frame';
 import { takeLuts } from './lut';
@@ -23,7 +24,9 @@ export class Series implements ImageSource {
   problem: unknown = null;
   bytes = 0;
   loaded = 0;
+  /** Turns of the store's clock at which it was last shown, and last shown or prefetched. */
   shownAt = 0;
+  touchedAt = 0;
   readonly owners = new Set<string>();
   private readonly listeners = new Set<(event: SourceEvent) => void>();
   private abort: AbortController | null = null;
@@ -162,8 +165,15 @@ export class SeriesStore {
   private readonly queue: Series[] = [];
   private prefetching = false;
   private clock = 0;
+  /** The studies shown last, the newest first, and when each of the last two came to be shown. */
+  private recent: string[] = [];
+  private entered: [number, number] = [0, 0];
 
-  constructor(public budget = 1.5e9) {}
+  /** Bytes that may be kept at all, and of studies that were left. */
+  constructor(
+    public budget = 1.5e9,
+    public left = 128e6,
+  ) {}
 
   get size(): number {
     return this.series.size;
@@ -178,7 +188,8 @@ export class SeriesStore {
   /** Takes a series for showing: it loads now, and prefetches wait until it is done. */
   show(base: string, key: SeriesKey, owner: string): Series {
     const one = this.take(base, key, owner);
-    one.shownAt = this.clock += 1;
+    one.shownAt = one.touchedAt = this.clock += 1;
+    this.entering(key.study);
     if (one.phase !== 'complete') {
       this.inFront.add(one);
       const stop = one.listen(() => {
@@ -198,7 +209,7 @@ export class SeriesStore {
   /** Loads in the background, one after the other. */
   prefetch(base: string, key: SeriesKey, owner: string): Series {
     const one = this.take(base, key, owner);
-    one.shownAt ||= this.clock;
+    one.touchedAt = this.clock;
     if (one.phase === 'waiting') this.queue.push(one);
     void this.runQueue();
     return one;
@@ -256,14 +267,31 @@ export class SeriesStore {
     this.prefetching = false;
   }
 
-  /** Drops the least recently shown series beyond the budget; never one that is in front or was shown last. */
+  private entering(study: string): void {
+    if (!this.recent.includes(study)) this.entered = [this.clock, this.entered[0]];
+    this.recent = [study, ...this.recent.filter((one) => one !== study)].slice(0, 2);
+  }
+
+  /** Drops the least recently used series of studies that were left, then of all; never one that is on the screen or was shown last. */
   private shrink(): void {
-    const oldest = [...this.series].sort(([, a], [, b]) => a.shownAt - b.shownAt);
-    for (const [id, one] of oldest) {
-      if (this.bytes <= this.budget) return;
-      if (this.inFront.has(one) || one.shownAt === this.clock || one.phase === 'loading' || this.inUse(one)) continue;
+    const loose = [...this.series].filter(([, one]) => !this.inFront.has(one) && one.shownAt !== this.clock && one.phase !== 'loading' && !this.inUse(one));
+    loose.sort(([, a], [, b]) => a.touchedAt - b.touchedAt);
+    const past = loose.filter(([, one]) => this.isLeft(one));
+    let kept = past.reduce((sum, [, one]) => sum + one.bytes, 0);
+    for (const [id, one] of past) {
+      if (kept <= this.left) break;
+      kept -= one.bytes;
       this.remove(id, one);
     }
+    for (const [id, one] of loose) {
+      if (this.bytes <= this.budget) return;
+      if (this.series.has(id)) this.remove(id, one);
+    }
+  }
+
+  /** Whether its study was left. What was only prefetched may still be meant for the next case, until two more studies have come. */
+  private isLeft(one: Series): boolean {
+    return !this.recent.includes(one.key.study) && one.touchedAt < (one.shownAt > 0 ? this.entered[0] : this.entered[1]);
   }
 
   /** Set by the viewers: a series in a cell is never dropped. */

@@ -33,7 +33,7 @@ const CSS = `
 .px-lines .px-curve.px-off { stroke-dasharray: 2 4; opacity: .45; }
 .px-lines .px-knot { fill: none; stroke: #ff9de2; stroke-width: 1.5; }
 .px-lines .px-knot.px-off { opacity: .35; }
-.px-line[data-item="filter"] { color: #ffcf66; }
+.px-line[data-item="filter"], .px-line[data-item="rotation"], .px-line[data-item="key"] { color: #ffcf66; }
 .px-vr { position: absolute; inset: 0; background: #000; touch-action: none; cursor: grab; }
 .px-vr canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
 .px-vr-marks { pointer-events: none; }
@@ -55,6 +55,8 @@ const CSS = `
 .px-magnifier { position: absolute; width: 240px; height: 240px; border-radius: 50%; border: 1px solid #e8e8e6; box-shadow: 0 0 0 1px #000, 0 2px 12px rgba(0, 0, 0, .7); pointer-events: none; }
 .px-magnifier[hidden] { display: none; }
 .px-warnings { color: #ffcf66; font-size: 12px; }
+.px-legend { font-size: 12px; }
+.px-legend div { overflow: hidden; text-overflow: ellipsis; white-space: pre; }
 .px-vr-warnings { position: absolute; left: 10px; bottom: 70px; pointer-events: none; text-shadow: 0 0 3px #000; }
 .px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
 .px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }
@@ -65,7 +67,9 @@ const CSS = `
 .px-notice button { font: inherit; color: #e8e8e6; background: #24466b; border: 1px solid #3b82c4; border-radius: 4px; padding: 3px 14px; cursor: pointer; }
 .px-notice[hidden], .px-scale[hidden], .px-progress[hidden], .px-waiting[hidden] { display: none; }
 .px-guide { position: absolute; z-index: 4; top: 26px; left: 50%; transform: translateX(-50%); padding: 3px 12px; border-radius: 4px; background: rgba(20, 20, 22, .88); color: #ffe08a; pointer-events: none; white-space: nowrap; }
-.px-guide[hidden] { display: none; }
+.px-guide[hidden], .px-wish[hidden] { display: none; }
+.px-wish { position: absolute; top: 22%; left: 50%; transform: translateX(-50%); box-sizing: border-box; width: max-content; max-width: calc(100% - 48px); padding: 6px 14px; border: 1px solid #3b82c4; border-radius: 4px; background: rgba(20, 20, 22, .88); color: #f0f0ee; font: inherit; line-height: 1.45; white-space: pre-line; text-align: center; pointer-events: auto; cursor: pointer; }
+.px-wish:hover { background: #24466b; }
 .px-dialog { position: absolute; z-index: 5; display: flex; flex-direction: column; gap: 6px; box-sizing: border-box; width: 300px; max-width: calc(100% - 8px); padding: 10px; border: 1px solid #3b82c4; border-radius: 4px; background: rgba(24, 24, 27, .97); color: #e8e8e6; user-select: text; }
 .px-dialog-title { font-weight: 600; }
 .px-dialog-field { width: 100%; box-sizing: border-box; padding: 4px 6px; border: 1px solid #55555a; border-radius: 3px; background: #101012; color: inherit; font: inherit; font-size: 14px; resize: vertical; }

@@ -1,5 +1,7 @@
 /** The viewer of a browser that cannot draw: words instead of images, and no call of a page fails. */
 import type { Viewer, ViewerOptions, ViewerState } from './api';
+import type { Screen } from './hanging/own';
+import type { KeyImage } from './keyimages';
 import { isMeasurement, type Measurement } from './measurements';
 import { adoptStyle } from './style';
 import { say, type Language } from './words';
@@ -31,6 +33,13 @@ export class UnsupportedViewer implements Viewer {
   show(): void {
     this.options.onState?.(this.state());
   }
+  hang(): void {
+    this.show();
+  }
+  hangMore(): void {}
+  screen(): Screen {
+    return { layout: '1x1', active: 0, linked: false, cells: [null] };
+  }
   prefetch(): void {}
   clear(): void {}
   setTool(): void {}
@@ -39,8 +48,10 @@ export class UnsupportedViewer implements Viewer {
   setGamma(): void {}
   setPresets(): void {}
   setKeys(): void {}
+  setTools(): void {}
   invert(): void {}
   rotate(): void {}
+  turnTo(): void {}
   flip(): void {}
   reset(): void {}
   trueSize(): void {}
@@ -50,6 +61,7 @@ export class UnsupportedViewer implements Viewer {
   setFilter(): void {}
   setOverlay(): void {}
   setOverlayLook(): void {}
+  setPlanes(): void {}
   setSlab(): void {}
   setCurve(): void {}
   finishCurve(): void {}
@@ -62,11 +74,26 @@ export class UnsupportedViewer implements Viewer {
   setMasks(): void {}
   setPoint(): void {}
   scrollTo(): void {}
+  positionOf(): number {
+    return -1;
+  }
+  place(): null {
+    return null;
+  }
+  follow(): void {}
   setLayout(): void {}
   setActive(): void {}
   setInfo(): void {}
   resize(): void {}
   removeMeasurement(): void {}
+  image(): null {
+    return null;
+  }
+  propose(): boolean {
+    return false;
+  }
+  confirmProposal(): void {}
+  dropProposal(): void {}
   undo(): void {}
   redo(): void {}
   measurements(): Measurement[] {
@@ -79,6 +106,18 @@ export class UnsupportedViewer implements Viewer {
     const gone = new Set([...removed, ...changed.map((one) => one.id)]);
     this.list = [...this.list.filter((one) => !gone.has(one.id)), ...changed.filter(isMeasurement)];
   }
+  private keys: KeyImage[] = [];
+  keyImages(): KeyImage[] {
+    return this.keys;
+  }
+  setKeyImages(list: KeyImage[]): void {
+    this.keys = list;
+  }
+  presentation(): null {
+    return null;
+  }
+  present(): void {}
+  keepKeyImage(): void {}
   valueAt(): null {
     return null;
   }
@@ -91,7 +130,7 @@ export class UnsupportedViewer implements Viewer {
   state(): ViewerState {
     return {
       study: null, series: null, modality: null, index: -1, count: 0, loaded: 0, phase: 'unsupported', window: null, lut: null, gamma: 1, inverted: false, zoom: 1, pan: [0, 0], rotation: 0, mirrored: false,
-      tool: 'window', layout: '1x1', active: 0, mpr: false, filter: null, cine: null, linked: false, plane: null, slab: null, curve: null, rendering: null, removed: [], point: null, warnings: [], presets: [], description: null,
+      tool: 'window', layout: '1x1', active: 0, mpr: false, filter: null, cine: null, linked: false, plane: null, slab: null, curve: null, rendering: null, removed: [], planes: null, point: null, warnings: [], presets: [], description: null,
     };
   }
   on(): () => void {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,22 @@ if TYPE_CHECKING:
 STATIC = "/services/pages/static/"
 """Prefix under which the pages service gives out built files."""
 
+DIST = Path(os.environ.get("HUB_DIST") or Path(__file__).resolve().parent.parent / "dist")
+"""Folder of the built front end."""
+
 # The widget's module is only a door: the bundle (megabytes) is imported by its address, once for the page, instead of
-# travelling as text in the state of every widget.
+# travelling as text in the state of every widget. `server:` before an address: below the base URL of the notebook server whose page this is,
+# which the page knows and the kernel does not.
 LOADER = """
 const bundles = (globalThis.__viewerBundles ??= new Map());
+function place(address) {
+  if (!address.startsWith("server:")) return address;
+  const config = document.getElementById("jupyter-config-data");
+  const base = config ? JSON.parse(config.textContent).baseUrl : document.body.dataset.baseUrl;
+  return (base ?? "/") + address.slice("server:".length);
+}
 function load(address) {
-  const url = new URL(address, globalThis.location.href).href;
+  const url = new URL(place(address), globalThis.location.href).href;
   if (!bundles.has(url)) {
     bundles.set(url, import(url).catch((problem) => { bundles.delete(url); throw problem; }));
   }
@@ -29,7 +40,7 @@ function load(address) {
 async function render({ model, el }) {
   try {
     const bundle = await load(model.get("bundle"));
-    return bundle.render({ model, el });
+    return bundle.render({ model, el, place });
   } catch (problem) {
     const zh = model.get("lang") !== "en";
     const words = document.createElement("p");
@@ -44,12 +55,16 @@ export default { render };
 """
 
 
+def bundle_name() -> str:
+    """File name of the built bundle in `DIST`, from its `viewer.json`; empty when the front end is not built."""
+    listing = DIST / "viewer.json"
+    return str(json.loads(listing.read_text(encoding="utf-8"))["js"]) if listing.is_file() else ""
+
+
 def bundle_address() -> str:
-    """Address of the built bundle, from `apps/dist/viewer.json`; empty when the front end is not built."""
-    listing = Path(__file__).resolve().parent.parent / "dist" / "viewer.json"
-    if not listing.is_file():
-        return ""
-    return STATIC + str(json.loads(listing.read_text(encoding="utf-8"))["js"])
+    """Address of the built bundle at the pages service; empty when the front end is not built."""
+    name = bundle_name()
+    return STATIC + name if name else ""
 
 
 TOOLS = [
@@ -70,7 +85,7 @@ TOOLS = [
 ]
 TOOLS += ["rectangle_annotation", "circle_annotation", "arrow", "freehand", "text"]
 TOOLS += ["lasso", "calibration", "acetabular_index", "graf", "leg_length"]
-TOOLS += ["crosshair", "curve", "magnifier"]
+TOOLS += ["crosshair", "curve", "magnifier", "turn"]
 
 # columns of `DicomViewer.table`, as the measurements name them
 FACTS = ["id", "kind", "study", "series", "sop_uid", "frame", "index", "value", "unit", "text", "author", "created"]
@@ -88,7 +103,9 @@ class DicomViewer(anywidget.AnyWidget):
     _esm = LOADER
 
     bundle = traitlets.Unicode(help="address of the built viewer").tag(sync=True)
-    base = traitlets.Unicode("/services/images", help="prefix of the image service").tag(sync=True)
+    base = traitlets.Unicode("/services/images", help="prefix of the image service; `server:…` below the notebook server's base URL").tag(
+        sync=True
+    )
     study = traitlets.Unicode("", help="Study Instance UID").tag(sync=True)
     series = traitlets.Unicode("", help="Series Instance UID").tag(sync=True)
     index = traitlets.Int(-1, help="image shown, 0-based; −1 before the first (opens in the middle)").tag(sync=True)
@@ -102,6 +119,18 @@ class DicomViewer(anywidget.AnyWidget):
         [f"{rows}x{columns}" for rows in range(1, 5) for columns in range(1, 5)], "1x1", help="grid of views, rows × columns"
     ).tag(sync=True)
     measurements: traitlets.List[dict[str, Any]] = traitlets.List(traitlets.Dict(), help="what is measured, as plain data").tag(sync=True)
+    key_images: traitlets.List[dict[str, Any]] = traitlets.List(
+        traitlets.Dict(),
+        help="chosen pictures: {study, series, sop_uid ('' for reconstructions), frame, made, caption, window, …}; Shift+I adds what is shown",
+    ).tag(sync=True)
+    overlay: traitlets.Dict[str, Any] = traitlets.Dict(help="{layers, shapes} drawn over the images (docs/interfaces.md, §6a)").tag(
+        sync=True
+    )
+    tools: traitlets.List[str] = traitlets.List(
+        traitlets.Unicode(),
+        ["*"],
+        help="functions the user has, by their ids in toolset.ts; `*`: all. A convenience, no protection of data",
+    ).tag(sync=True)
     lang = traitlets.Enum(["zh", "en"], "zh", help="language of the texts").tag(sync=True)
     author = traitlets.Unicode("", help="written into new measurements").tag(sync=True)
     height = traitlets.Unicode("480px", help="CSS height").tag(sync=True)
@@ -125,6 +154,14 @@ class DicomViewer(anywidget.AnyWidget):
     @traitlets.default("bundle")
     def _built(self) -> str:
         return bundle_address()
+
+    @traitlets.validate("key_images")
+    def _named(self, proposal: dict[str, Any]) -> list[dict[str, Any]]:
+        """References that name a series; without one nothing can be found again."""
+        images: list[dict[str, Any]] = proposal["value"]
+        if not all(isinstance(one.get("series"), str) and one["series"] for one in images):
+            raise traitlets.TraitError("关键图像须有序列 UID / a key image needs its series (UID)")
+        return images
 
     @traitlets.validate("window")
     def _usable(self, proposal: dict[str, Any]) -> dict[str, Any]:

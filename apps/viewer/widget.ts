@@ -1,6 +1,7 @@
 /** The same viewer as a Jupyter widget: traits of `apps.viewer.DicomViewer` both ways. */
-import type { Viewer, ViewerState } from './api';
+import type { KeyImage, Viewer, ViewerState } from './api';
 import type { Measurement } from './measurements';
+import type { OverlayData } from './overlays/overlay';
 import { mountViewer } from './viewer';
 
 /** The part of an anywidget model that is used. */
@@ -14,7 +15,23 @@ interface Model {
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-export function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+/** Functions by name: all where the kernel knows of none, none where it says nonsense. */
+const names = (value: unknown): string[] => (value === undefined ? ['*'] : Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []);
+
+interface Given {
+  model: Model;
+  el: HTMLElement;
+  /** What an address of the traits is for this page. */
+  place?: (address: string) => string;
+}
+
+/** Null for none: an empty dict in Python. */
+function overlayOf(value: unknown): OverlayData | null {
+  const given = value as Partial<OverlayData> | null | undefined;
+  return Array.isArray(given?.layers) && Array.isArray(given.shapes) ? { layers: given.layers, shapes: given.shapes } : null;
+}
+
+export function render({ model, el, place = (address) => address }: Given): () => void {
   const box = document.createElement('div');
   box.style.height = text(model.get('height')) || '480px';
   el.append(box);
@@ -22,7 +39,8 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
   const viewer: Viewer = mountViewer(box, {
     lang: model.get('lang') === 'en' ? 'en' : 'zh',
     author: text(model.get('author')),
-    base: text(model.get('base')) || '/services/images',
+    tools: names(model.get('tools')),
+    base: place(text(model.get('base'))) || '/services/images',
   });
 
   /** Sends changed traits to Python; what comes back as an echo is not applied again. */
@@ -72,7 +90,10 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
     ['gamma', () => viewer.setGamma(Number(model.get('gamma')))],
     ['tool', () => viewer.setTool(text(model.get('tool')) as ViewerState['tool'])],
     ['layout_name', () => viewer.setLayout(text(model.get('layout_name')) as ViewerState['layout'])],
+    ['tools', () => viewer.setTools(names(model.get('tools')))],
+    ['overlay', () => viewer.setOverlay(overlayOf(model.get('overlay')))],
     ['lang', () => viewer.setLanguage(model.get('lang') === 'en' ? 'en' : 'zh')],
+    ['key_images', () => viewer.setKeyImages((model.get('key_images') ?? []) as KeyImage[])],
     ['measurements', () => viewer.setMeasurements((model.get('measurements') ?? []) as Measurement[])],
   ];
   const guarded = handlers.map(([name, handler]): [string, () => void] => [`change:${name}`, () => {
@@ -82,6 +103,9 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
 
   const kept = (model.get('measurements') ?? []) as Measurement[];
   if (kept.length > 0) viewer.setMeasurements(kept);
+  viewer.setKeyImages((model.get('key_images') ?? []) as KeyImage[]);
+  const overlay = overlayOf(model.get('overlay'));
+  if (overlay) viewer.setOverlay(overlay);
   viewer.setTool((text(model.get('tool')) || 'window') as ViewerState['tool']);
   viewer.setLayout(text(model.get('layout_name')) as ViewerState['layout']);
   const given = model.get('window') as { center?: number; width?: number } | null;
@@ -94,6 +118,7 @@ export function render({ model, el }: { model: Model; el: HTMLElement }): () => 
   });
   viewer.on('state', fromState);
   viewer.on('measurements', (list) => send({ measurements: list }));
+  viewer.on('keyImages', (list) => send({ key_images: list }));
 
   return () => {
     for (const [event, handler] of guarded) model.off(event, handler);

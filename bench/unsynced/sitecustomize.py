@@ -2,9 +2,12 @@
 
 import os
 
+from dicom_node.archive import filesystem
+
 
 def _unsynced(fd: int) -> None:
     """In place of fsync and fdatasync."""
 
 
 os.fsync = os.fdatasync = _unsynced  # type: ignore[assignment]
+filesystem.begin_writing = _unsynced

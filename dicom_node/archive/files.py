@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dicom_node.archive.filesystem import syncs_names
+from dicom_node.archive.filesystem import begin_writing, syncs_names
 from dicom_node.archive.leftovers import sweep
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ ASIDE = "aside"  # folder of deleted files that are not ended yet
 BORROWED = "borrowed-"  # begins the names of files that are only looked at
 WEB = "web-"  # begins the temporary names of the web process, which hands its files over to the receive process
 READ_BACK = 1 << 20  # bytes at once
+EARLY = 64 << 10  # bytes from which it is worth to have the disk begin before the sync
 FIRST = 8 << 10  # bytes: the identifying UIDs are nearly always in them
 _HANDED = re.compile(r"web-[0-9]+-[0-9]+\Z")
 
@@ -198,6 +199,8 @@ class IncomingFile:
         self._digest = hashlib.sha256(head)
         self._head: list[bytes | memoryview] = [head]
         self._longer = False
+        self.noted = False
+        """Whether `keep` has given the file the name of its note."""
         self.head_size = self.size = len(head)
         self.first = b""
         """The first bytes of the data set, for who must know at once what it is."""
@@ -217,11 +220,16 @@ class IncomingFile:
             self._open(self.size + sum(map(len, pieces)) if whole else None)
         pending: list[bytes | memoryview] = [*self._head, *pieces]
         self._head = []
+        self._put(pending)
+        if whole and sum(map(len, pieces)) >= EARLY:
+            begin_writing(self.fd)  # the disk works while the processor hashes
         for piece in pieces:
             if len(self.first) < FIRST:
                 self.first += piece[: FIRST - len(self.first)]
             self._digest.update(piece)
             self.size += len(piece)
+
+    def _put(self, pending: list[bytes | memoryview]) -> None:
         while pending:
             done = os.writev(self.fd, pending)
             while pending and done >= len(pending[0]):
@@ -249,8 +257,11 @@ class IncomingFile:
             self._digest.update(piece)
             self.size += len(piece)
 
-    def keep(self) -> str:
-        """Link under the digest and sync file and name; returns the digest. OSError: nothing was kept."""
+    def keep(self, note: Path | None = None) -> str:
+        """Link under the digest and sync file and name; returns the digest. OSError: nothing was kept.
+
+        A file that was not here before has the name `note` as well, synced with it, and keeps it: the journal takes it away.
+        """
         try:
             digest = self.digest
             if self._longer:
@@ -267,12 +278,15 @@ class IncomingFile:
                     sync_folder(folder)
                     return digest
                 try:
+                    if note is not None:
+                        self._temporary = self._temporary.rename(note)
                     os.fsync(self.fd)
                     if not self._archive.syncs_names:
                         sync_folder(folder)
                 except OSError:
                     final.unlink(missing_ok=True)  # it may read well from memory, and not be on the disk
                     raise
+                self.noted = note is not None
             return digest
         finally:
             self.discard()
@@ -282,7 +296,8 @@ class IncomingFile:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-            self._temporary.unlink(missing_ok=True)
+            if not self.noted:
+                self._temporary.unlink(missing_ok=True)
 
 
 def _intact(path: Path, digest: str) -> bool:

@@ -1,18 +1,29 @@
 """The journal: one line for each acknowledged instance, in order of arrival. With the files it is the truth.
 
 A line is a JSON object; its byte offset is the instance's *arrival number*. Everything the index and the feed know
-is derived from the journal and the files. An entry counts once it is synced; the writer answers the peer only then.
+is derived from the journal and the files. The peer is answered once the entry is synced, or once its file is synced with a note
+that says the same (`notes`); the entry follows within a moment.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+
+from dicom_node import logs
+
+log = logs.get(__name__)
+TAIL = 4 << 20  # bytes: what is not synced is far less
+MOST_OWED = 1000  # entries that may wait for a sync at once
+SETTLE = 0.05  # seconds between the syncs of entries that have notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +46,13 @@ class JournalError(OSError):
 
 
 class JournalWriter:
-    """Appends entries; several threads share one sync (group commit)."""
+    """Appends entries; several threads share one sync (group commit). `keep_settled` syncs those that nobody waits for."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._end = self._cut_torn_tail()
+        self._end = self._close_holes()
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
@@ -49,6 +61,9 @@ class JournalWriter:
         self._synced_to = self._end
         self._syncing = False
         self.broken = False
+        self._owed: deque[tuple[int, Path]] = deque()  # end of the entry, its note
+        self._owing = threading.Event()
+        self._settling = threading.Lock()
 
     def _cut_torn_tail(self) -> int:
         """A last line without newline was never acknowledged: cut it, so that the next entry starts on its own line."""
@@ -66,13 +81,55 @@ class JournalWriter:
             os.fsync(self._fd)
         return end
 
+    def _tail(self) -> tuple[int, bytes]:
+        """The last whole lines, and where they begin."""
+        start = max(0, self._end - TAIL)
+        tail = os.pread(self._fd, self._end - start, start)
+        cut = tail.find(b"\n") + 1 if start else 0
+        return start + cut, tail[cut:]
+
+    def _rewrite(self, start: int, tail: bytes) -> None:
+        done = 0
+        while done < len(tail):
+            done += os.pwrite(self._fd, tail[done:], start + done)
+        os.fsync(self._fd)
+
+    def _close_holes(self) -> int:
+        """After a power cut zeros may stand where lines were not on the disk yet: the lines behind them move up. Returns the end.
+
+        All of them have notes, and nothing was read of what was not synced.
+        """
+        start, tail = self._tail()
+        if b"\0" not in tail:
+            return self._end
+        lines = tail.splitlines(keepends=True)
+        whole = [line for line in lines if b"\0" not in line]
+        log.error("journal.holes", lines=len(lines) - len(whole))
+        tail = b"".join(whole)
+        os.ftruncate(self._fd, start + len(tail))
+        self._rewrite(start, tail)
+        return start + len(tail)
+
+    def renew_tail(self) -> list[Entry]:
+        """The last entries, written once more: after a failed sync the kernel may think that they are on the disk."""
+        start, tail = self._tail()
+        self._rewrite(start, tail)
+        found = []
+        for line in tail.splitlines():
+            with suppress(ValueError, TypeError):  # a rotten one is for the index to say, and must not keep images from being received
+                found.append(Entry(**orjson.loads(line)))
+        return found
+
     @property
     def end(self) -> int:
         """Arrival number of the next entry."""
         return self._end
 
-    def append(self, entry: Entry) -> None:
-        """Write `entry` and return when it is on disk. OSError: it is not in the journal."""
+    def append(self, entry: Entry, note: Path | None = None) -> None:
+        """Write `entry` and return when it is on disk. OSError: it is not in the journal.
+
+        With a `note` on the disk it returns at once, and takes the note away when the entry is there too.
+        """
         line = orjson.dumps(entry) + b"\n"
         with self._lock:
             if self.broken:
@@ -86,7 +143,32 @@ class JournalWriter:
                 os.ftruncate(self._fd, start)  # a half-written line must not swallow the next one
                 raise
             self._end = end = start + len(line)
-        self._sync(end)
+            if note is not None:
+                self._owed.append((end, note))
+        if note is None or len(self._owed) > MOST_OWED:
+            self._sync(end)
+        else:
+            self._owing.set()
+
+    def settle(self) -> None:
+        """Sync the entries that have notes, and take the notes away. OSError: the journal is broken, the notes stay."""
+        with self._settling:
+            with self._lock:
+                owed = list(self._owed)
+            if not owed:
+                return
+            self._sync(owed[-1][0])
+            for _, note in owed:
+                self._owed.popleft()
+                note.unlink(missing_ok=True)
+
+    def keep_settled(self) -> None:
+        """Settle a moment after each entry; a thread's whole work. OSError as `settle`."""
+        while True:
+            self._owing.wait()
+            self._owing.clear()
+            time.sleep(SETTLE)
+            self.settle()
 
     def _sync(self, end: int) -> None:
         """Whoever finds no sync running does it for all who wrote before it; the others wait."""
@@ -139,6 +221,12 @@ class JournalReader:
         if self.end() <= start:
             return [], start
         os.fdatasync(self._fd)
+        return self.glance(start, limit)
+
+    def glance(self, start: int, limit: int = 2000) -> tuple[list[tuple[int, Entry]], int]:
+        """As `read`, of entries that may not be on the disk yet: nothing that lasts may be made of them."""
+        if self.end() <= start:
+            return [], start
         entries: list[tuple[int, Entry]] = []
         for offset, line in self._lines(start):
             entries.append((offset, Entry(**orjson.loads(line))))

@@ -24,6 +24,7 @@ log = logs.get(__name__)
 BLOCK = 4096
 LARGEST = 1 << 20  # bytes of a prepared file: what a receiver has in memory before it must write
 BUDGET, SHARE = 1 << 30, 0.01  # bytes of the stock, and its share of the disk at most
+FILES = 8192  # in the stock at most: each costs memory, and a burst of more than this is none
 SPARE = 0.05  # of the disk must be free, or there is no stock
 QUIET = 0.4  # seconds without an image before files are prepared
 LOT = 16  # files written before they are synced
@@ -43,12 +44,15 @@ class Stock:
         self._folder, self._most = folder, budget
         self._lock = threading.Lock()
         self._names = itertools.count()
-        self._ready: dict[int, list[Path]] = {}
+        self._ready: dict[int, list[int]] = {}  # size → numbers of its files
         self._wanted: OrderedDict[int, int] = OrderedDict()  # size → files; the size asked for last is last
         self._burst: Counter[int] = Counter()  # size → images since the stock was whole
         self._unplanned = 0  # of them
         self._asked = threading.Event()
         self._asked_at = self._not_before = 0.0
+
+    def _path(self, size: int, number: int) -> Path:
+        return self._folder / f"{size}-{number}"
 
     @property
     def budget(self) -> int:
@@ -71,12 +75,11 @@ class Stock:
                 and found.st_blocks * 512 >= found.st_size
                 and found.st_nlink == 1
             ):
-                self._ready.setdefault(found.st_size, []).append(path)
+                self._ready.setdefault(found.st_size, []).append(int(number))
             else:
                 path.unlink()
-        self._wanted.update({ready: len(paths) for ready, paths in self._ready.items()})
-        taken = [int(path.name.partition("-")[2]) for paths in self._ready.values() for path in paths]
-        self._names = itertools.count(max(taken, default=0) + 1)
+        self._wanted.update({ready: len(numbers) for ready, numbers in self._ready.items()})
+        self._names = itertools.count(max((max(numbers) for numbers in self._ready.values()), default=0) + 1)
 
     def take(self, size: int | None) -> tuple[Path, int] | None:
         """A prepared file for `size` bytes (None: nobody knows yet) and its descriptor; None: there is none.
@@ -92,7 +95,7 @@ class Stock:
             self._unplanned += 1
             # cutting off more than this costs the disk more than it saves
             fitting = [ready for ready in self._ready if wanted <= ready <= wanted + wanted // 8 + BLOCK]
-            path = self._ready[min(fitting)].pop() if fitting else None
+            path = self._path(min(fitting), self._ready[min(fitting)].pop()) if fitting else None
             if fitting and not self._ready[min(fitting)]:
                 del self._ready[min(fitting)]
         self._asked.set()
@@ -107,7 +110,7 @@ class Stock:
     def state(self) -> dict[str, int]:
         """Files and bytes that are ready, and files still to be prepared."""
         with self._lock:
-            files = {size: len(paths) for size, paths in self._ready.items()}
+            files = {size: len(numbers) for size, numbers in self._ready.items()}
             missing = self._unplanned or sum(self._missing().values())
         return {"files": sum(files.values()), "bytes": sum(size * count for size, count in files.items()), "missing": missing}
 
@@ -126,23 +129,23 @@ class Stock:
                 self._wanted[size] = max(count, self._wanted.get(size, 0))
                 self._wanted.move_to_end(size)
             self._unplanned = 0
-            left, surplus = budget, []
+            left, files, surplus = budget, FILES, []
             for size in reversed(self._wanted):
-                self._wanted[size] = min(self._wanted[size], left // size)
-                left -= self._wanted[size] * size
+                self._wanted[size] = min(self._wanted[size], left // size, files)
+                left, files = left - self._wanted[size] * size, files - self._wanted[size]
             for size in [size for size, count in self._wanted.items() if not count]:
                 del self._wanted[size]
-            for size, paths in self._ready.items():
-                while len(paths) > self._wanted.get(size, 0):
-                    surplus.append(paths.pop())
-            self._ready = {size: paths for size, paths in self._ready.items() if paths}
+            for size, numbers in self._ready.items():
+                while len(numbers) > self._wanted.get(size, 0):
+                    surplus.append(self._path(size, numbers.pop()))
+            self._ready = {size: numbers for size, numbers in self._ready.items() if numbers}
         for path in surplus:
             path.unlink(missing_ok=True)
 
     def give_up(self) -> None:
         """The disk is full: what is prepared goes, images come first."""
         with self._lock:
-            paths = [path for ready in self._ready.values() for path in ready]
+            paths = [self._path(size, number) for size, numbers in self._ready.items() for number in numbers]
             self._ready.clear()
             self._wanted.clear()
             self._burst.clear()
@@ -165,26 +168,29 @@ class Stock:
         if not missing:
             return True
         size = next(reversed(missing))
-        written: list[tuple[Path, int]] = []
+        written: list[tuple[int, int]] = []  # number and descriptor
         try:
             for _ in range(min(LOT, missing[size])):
                 if not self._quiet():
                     break
-                path = self._folder / f"{size}-{next(self._names)}"
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                written.append((path, fd))
+                number = next(self._names)
+                fd = os.open(self._path(size, number), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                written.append((number, fd))
                 done = os.write(fd, bytes(size))
                 os.ftruncate(fd, done)  # a short write makes no prepared file, and is seen below
-            for path, fd in written:
+            for number, fd in written:
                 os.fsync(fd)  # blocks are found when the file is written out, not before
-                with self._lock:
-                    self._ready.setdefault(os.fstat(fd).st_size, []).append(path)
+                if os.fstat(fd).st_size == size:
+                    with self._lock:
+                        self._ready.setdefault(size, []).append(number)
+                else:
+                    self._path(size, number).unlink()
         except OSError as error:
             log.warning("stock.failed", errno=error.errno, reason=error.strerror or str(error))
             self.give_up()
             with suppress(OSError):
-                for path, _ in written:
-                    path.unlink(missing_ok=True)
+                for number, _ in written:
+                    self._path(size, number).unlink(missing_ok=True)
         finally:
             for _, fd in written:
                 os.close(fd)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,32 @@ class Database:
             raise StaleIndexError
         self._local = threading.local()
         self._changes: Counter[str] = Counter()
+        self._changing: frozenset[str] = frozenset()
         self.uncopied: set[str] = set()
         """Studies whose change is not in the register yet."""
+        self.before_change: Callable[[], None] = lambda: None
+        """What must have happened before a change can be seen: the register says that it is behind."""
 
-    def change_of(self, study: str) -> int:
-        """A number that is another one after each change of the study: what was read with the same number is still right."""
-        return self._changes[study]
+    def change_of(self, study: str) -> int | None:
+        """A number that is another one after each change of the study: what was read with the same number is still right.
 
-    def changed(self, studies: Iterable[str]) -> None:
-        """The writer has committed a change of these studies."""
-        for study in studies:
-            self._changes[study] += 1
-            self.uncopied.add(study)
+        None while a change is being committed: nothing that was read before or is read now may be kept.
+        """
+        return None if study in self._changing else self._changes[study]
+
+    @contextmanager
+    def changing(self, studies: Iterable[str]) -> Iterator[None]:
+        """Around the writer's commit of a change of these studies: from then on no copy of them counts that was made before."""
+        studies = frozenset(studies)
+        self.before_change()
+        self.uncopied |= studies
+        self._changing = studies
+        try:
+            yield
+        finally:
+            for study in studies:
+                self._changes[study] += 1
+            self._changing = frozenset()
 
     def journal_cursor(self) -> int:
         """Arrival number up to which the journal is in the index."""

@@ -23,6 +23,7 @@ BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NATIVE_LITTLE_ENDIAN = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
 MAX_FRAMES = 20_000
 MAX_LUTS = 16  # of one frame; more are left out
+OVERLAY_GROUPS = range(0x6000, 0x6020, 2)  # PS3.5 7.6
 MAX_FRAME_BYTES = 256 << 20  # decoded; a header that claims more is a bomb or a fault
 Frame = dict[str, Any]
 Header = Dataset | Elements
@@ -280,6 +281,7 @@ def build(ds: Header, sop_uid: str, syntax: str) -> list[Frame]:
     groups = _Groups(ds)
     count = frame_count(ds) or 1
     dose = number(ds, "DoseGridScaling")
+    overlaid = {"planes": True} if any((group << 16 | 0x0010) in ds for group in OVERLAY_GROUPS) else {}
     offsets = numbers(ds, "GridFrameOffsetVector", count) if count > 1 else None
     times = numbers(ds, "FrameTimeVector", count)
     inverse, contradiction = polarity(ds, form["photometric"]) if monochrome else (False, False)
@@ -301,6 +303,7 @@ def build(ds: Header, sop_uid: str, syntax: str) -> list[Frame]:
         "_contradiction": contradiction,  # private: of polarity
         "smallest": _stored(ds, "SmallestImagePixelValue", **plain) if monochrome and not lut_given else None,
         "largest": _stored(ds, "LargestImagePixelValue", **plain) if monochrome and not lut_given else None,
+        **overlaid,
     }
     frames = []
     spacings: dict[int, tuple[Header, dict[str, Any]]] = {}  # by macro, which is kept: another must not get its id

@@ -41,7 +41,8 @@ from dicom_node.worklist.steps import Steps
 log = logs.get(__name__)
 T = TypeVar("T")
 PAUSE = 0.1  # seconds between looks at the journal
-GATHER, STILL = 0.5, 0.04  # seconds: arrivals that follow each other this closely are indexed together, for so long at most
+GATHER, STILL, GLANCE = 0.5, 0.04, 0.01  # seconds: arrivals that follow each other this closely are indexed together, for so long at most
+KEEP_ALIVE = 3600  # seconds an idle HTTP connection stands: a proxy uses it again, and one that closes just then is a 503 for whoever asked
 LEISURE, BREATH = 1.0, 0.03  # seconds without arrivals until header JSON is written; between two lots of it, for whoever asks
 
 
@@ -136,13 +137,14 @@ class Follower:
                 self._stop.wait(1.0)
 
     def _gather(self) -> None:
-        """Wait while instances keep arriving: a commit costs the same for one as for a hundred."""
-        until, seen = time.monotonic() + GATHER, self._writer.journal.end()
-        while time.monotonic() < until and not self._stop.wait(STILL):
-            end = self._writer.journal.end()
-            if end == seen:
+        """While instances keep arriving only read their headers: a commit costs the same for one as for a hundred."""
+        seen = time.monotonic()
+        until = seen + GATHER
+        while time.monotonic() < until and not self._stop.wait(GLANCE):
+            if self._writer.read_ahead():
+                seen = time.monotonic()
+            elif time.monotonic() - seen >= STILL:
                 return
-            seen = end
 
     def headers_waiting(self) -> int:
         """Instances whose header JSON is not written yet."""
@@ -209,7 +211,7 @@ def run(settings: Settings, run_folder: Path) -> None:
     app = make_app(Node(settings, archive, database, feed, annotations, lambda: follower.alive, follower, run_folder, keeper))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=settings.http_port, log_config=None, access_log=False, proxy_headers=False,
-        timeout_graceful_shutdown=2, timeout_keep_alive=75, server_header=False,
+        timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE, server_header=False,
     )  # fmt: skip
     log.info("index.ready", port=settings.http_port)
     uvicorn.Server(config).run()

@@ -2,7 +2,9 @@
 
 A patient's studies, an accession number, the days of a week, the beginning of a name: DuckDB answers these in a millisecond of
 CPU whatever they ask, a B-tree in a twentieth of it, and the receive process can read this file itself. It is a copy of the study
-summaries, written behind each commit of the index and made anew when the two do not stand at the same arrival.
+summaries, written behind each commit of the index and made anew when the two do not stand at the same arrival. From just before
+such a commit until it is copied the register says that it is behind, and whoever reads it asks the index: nobody is answered by it
+with less, or with more, than the index would say.
 """
 
 from __future__ import annotations
@@ -41,12 +43,15 @@ INDEXED = ("study_uid", "patient_id", "accession", "study_date", *SEARCHED)
 _CREATE = f"""
 CREATE TABLE IF NOT EXISTS study (arrival INTEGER PRIMARY KEY, {", ".join(name for name in COLUMNS if name != "arrival")},
   stamp INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS state (journal INTEGER NOT NULL, version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS state (journal INTEGER NOT NULL, version INTEGER NOT NULL, behind INTEGER NOT NULL);
 {"".join(f"CREATE INDEX IF NOT EXISTS study_{name} ON study ({name});" for name in INDEXED)}
 """
 _SELECT = f"SELECT {', '.join(COLUMNS.values())} FROM study"  # noqa: S608
 _INSERT = f"INSERT OR REPLACE INTO study VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
 _AT_ONCE = 5000
+STATE = "SELECT version, behind FROM state"
+CURRENT = (schema.VERSION, 0)
+"""What `STATE` gives of a register that says what the index says."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -70,10 +75,11 @@ class Register:
             self._file, found = self._open(self._path)
         except sqlite3.DatabaseError as error:
             self._renew(error)
-            return
-        self._journal = database.journal_cursor()
-        if found != (self._journal, schema.VERSION):
-            self._fill()
+        else:
+            self._journal = database.journal_cursor()
+            if found != (self._journal, *CURRENT):
+                self._fill()
+        database.before_change = self._say_behind
 
     def _renew(self, error: sqlite3.DatabaseError) -> None:
         """Make the file anew; readers notice that it is another one."""
@@ -89,7 +95,7 @@ class Register:
         file = connect(path)
         try:
             file.executescript(_CREATE)
-            return file, file.execute("SELECT journal, version FROM state").fetchone()
+            return file, file.execute("SELECT journal, version, behind FROM state").fetchone()
         except BaseException:
             file.close()
             raise
@@ -103,7 +109,7 @@ class Register:
             while part := rows.fetchmany(_AT_ONCE):
                 self._file.executemany(_INSERT, [(*row, self._stamp) for row in part])
             self._file.execute("DELETE FROM state")
-            self._file.execute("INSERT INTO state VALUES (?, ?)", (self._journal, schema.VERSION))
+            self._file.execute("INSERT INTO state VALUES (?, ?, ?)", (self._journal, *CURRENT))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -114,6 +120,16 @@ class Register:
         except BaseException:
             self._file.execute("ROLLBACK")
             raise
+
+    def _say_behind(self) -> None:
+        try:
+            self._file.execute("UPDATE state SET behind = 1 WHERE behind = 0")
+        except sqlite3.OperationalError:
+            raise  # locked, or no room on the disk: the change has to wait
+        except sqlite3.DatabaseError as error:
+            self._file.close()
+            self._renew(error)
+            self._file.execute("UPDATE state SET behind = 1")
 
     def catch_up(self, journal: int) -> None:
         """Copy the studies that were changed, as the index has them now at this arrival; those that it no longer has disappear.
@@ -137,7 +153,7 @@ class Register:
         with self._transaction():
             self._file.executemany("DELETE FROM study WHERE study_uid = ?", [(uid,) for uid in uids])
             self._file.executemany(_INSERT, [(*row, self._stamp) for row in rows])
-            self._file.execute("UPDATE state SET journal = ?", (journal,))
+            self._file.execute("UPDATE state SET journal = ?, behind = 0", (journal,))
         self._journal = journal
         self._database.uncopied.difference_update(uids)
 

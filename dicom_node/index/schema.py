@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow  # noqa: ICN001 - `pa` is its untyped form below
 
-VERSION = 4  # another version in the file: the index is rebuilt from the journal
+VERSION = 5  # another version in the file: the index is rebuilt from the journal
 INSTANCE: dict[str, str] = {
     "arrival": "BIGINT", "sop_uid": "VARCHAR", "series_uid": "VARCHAR", "study_uid": "VARCHAR", "institution": "VARCHAR",
     "digest": "VARCHAR", "size": "BIGINT", "visible": "BOOLEAN", "rejected_by": "BIGINT", "received_at": "VARCHAR",

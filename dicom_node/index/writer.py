@@ -25,6 +25,7 @@ from dicom_node.storage.tombstones import Tombstones
 
 log = logs.get(__name__)
 BATCH = 1000
+AHEAD, MOST_AHEAD = 50, 2000  # headers read at once before their batch; in memory at most
 HEADERS_AT_ONCE, AT_ONCE = 20, 500
 
 
@@ -38,6 +39,28 @@ class IndexWriter:
         self.headers = int(database.rows("SELECT headers FROM cursor")[0]["headers"])
         """Arrival number up to which the header JSON is written."""
         self._unwritten = True  # there may be instances beyond it
+        self._ahead: dict[int, tuple[Entry, dict[str, Any]]] = {}  # arrival → entry, row
+        self._ahead_to = 0
+
+    def read_ahead(self) -> int:
+        """Read headers of entries that a later step will index, while more of them arrive; returns how many entries were looked at."""
+        if len(self._ahead) >= MOST_AHEAD:
+            return 0
+        self._ahead_to = max(self._ahead_to, self.cursor)
+        entries, self._ahead_to = self.journal.glance(self._ahead_to, AHEAD)
+        for arrival, entry in entries:
+            try:  # whatever is the matter with it, the step will find and say it
+                self._ahead[arrival] = entry, header.parse(self._archive.place(entry.digest), entry, arrival)
+            except (UnparsableError, OSError):
+                continue
+        return len(entries)
+
+    def _parse(self, entry: Entry, arrival: int) -> dict[str, Any]:
+        ahead = self._ahead.get(arrival)
+        if ahead is not None and ahead[0] == entry:
+            return dict(ahead[1])  # placing changes it
+        with self._archive.borrowed(entry.digest) as path:
+            return header.parse(path, entry, arrival)
 
     def step(self) -> int:
         """Index the next entries; returns how many there were."""
@@ -58,8 +81,7 @@ class IndexWriter:
                     continue
             else:
                 try:
-                    with self._archive.borrowed(entry.digest) as path:
-                        row = header.parse(path, entry, arrival)
+                    row = self._parse(entry, arrival)
                 except (UnparsableError, AwayError) as error:
                     if isinstance(error, AwayError) and not error.hopeless:
                         raise  # the volume may come back
@@ -81,6 +103,7 @@ class IndexWriter:
             end = entries[count][0]
         self._commit(batch, end)
         self.cursor, self._unwritten = end, True
+        self._ahead = {arrival: ahead for arrival, ahead in self._ahead.items() if arrival >= end}
         return count
 
     def replace_quarantined(self, arrival: int, entry: Entry, row: dict[str, Any]) -> None:
@@ -115,11 +138,11 @@ class IndexWriter:
                 for values in found:
                     writer.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(values))})", list(values))  # noqa: S608
             writer.execute("UPDATE cursor SET journal = ?", [end])
-            writer.execute("COMMIT")
+            with self.database.changing({row["study_uid"] for row in batch.rows} | batch.changes.studies):
+                writer.execute("COMMIT")
         except BaseException:
             writer.execute("ROLLBACK")
             raise
-        self.database.changed({row["study_uid"] for row in batch.rows} | batch.changes.studies)
 
     def forget(self, buried: Mapping[int, tuple[str, int]]) -> None:
         """Take deleted instances out of the index: arrival → its study, and the journal's end at the deletion.
@@ -139,11 +162,11 @@ class IndexWriter:
             for study, until in ends.items():
                 writer.execute("DELETE FROM visibility WHERE study_uid = ? AND arrival < ?", [study, until])
             self._summarize(sorted(ends))
-            writer.execute("COMMIT")
+            with self.database.changing(ends):
+                writer.execute("COMMIT")
         except BaseException:
             writer.execute("ROLLBACK")
             raise
-        self.database.changed(ends)
 
     def _summarize(self, studies: list[str]) -> None:
         """Make the summaries of these studies anew."""

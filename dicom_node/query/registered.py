@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_node import logs
-from dicom_node.index import schema
-from dicom_node.index.register import COLUMNS, connect
+from dicom_node.index.register import COLUMNS, CURRENT, STATE, connect
 from dicom_node.query.keys import BY_KEYWORD, Key
 from dicom_node.query.matching import day_range, loose_name, wildcard
 from dicom_node.query.search import Scope
@@ -48,16 +47,15 @@ class Registered:
             del self._own.found
         connection = connect(self._path)
         connection.execute("PRAGMA query_only = ON")
-        if connection.execute("SELECT version FROM state").fetchone() != (schema.VERSION,):
-            connection.close()
-            return None
         self._own.found = (place, connection)
         return connection
 
     def _rows(self, sql: str, parameters: list[Any]) -> list[Any] | None:
         try:
             connection = self._connection()
-            return None if connection is None else connection.execute(sql, parameters).fetchall()
+            if connection is None or connection.execute(STATE).fetchone() != CURRENT:
+                return None  # another version, or a change that the index has already
+            return connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:  # being made, damaged or gone: the index knows
             log.warning("register.unread", reason=str(error))
             if (found := self._own.__dict__.pop("found", None)) is not None:

@@ -55,7 +55,8 @@ class _Clock:
     def sleep(seconds: float) -> None:
         thread = threading.current_thread()
         if seconds == 0.001 and isinstance(thread, NodeAssociation):
-            thread.wake.wait(0.5)
+            if thread.dimse.msg_queue.empty():  # it takes one message a turn
+                thread.wake.wait(thread.dul.tick)
             thread.wake.clear()
             thread.send_reports()
         else:

@@ -104,6 +104,11 @@ class Commitments:
         with self._lock:
             self._waiting[request.id] = time.time() + seconds
 
+    def due_now(self, institution: str, aet: str) -> None:
+        """Try all that a device is owed at the next look: it is there."""
+        owed = "UPDATE request SET due = ? WHERE institution = ? AND aet = ? AND ended_at IS NULL"
+        self._write(owed, (time.time(), institution, aet))
+
     def failed(self, request: Request) -> float | None:
         """Note a try that failed; the pause until the next one in seconds, None when there is none."""
         if (datetime.now(UTC) - request.asked_at).total_seconds() > GIVE_UP_AFTER:

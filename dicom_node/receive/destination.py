@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
 from collections.abc import Iterable
 from contextlib import contextmanager
 from ssl import SSLContext, SSLSocket
@@ -17,6 +16,7 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_node import logs
 from dicom_node.receive.devices import Device, DeviceTLS
+from dicom_node.receive.pause import thread_paused
 from dicom_node.receive.recoding import NATIVE
 from dicom_node.receive.suboperation import LARGEST_PDU, LostError, Match
 from dicom_node.receive.tls import ClientContext, client_context
@@ -119,13 +119,10 @@ def association(receiver: Receiver, device: Device, contexts: list[PresentationC
     if not assoc.is_established:
         _end(assoc, lost=True)
         raise LostError(fault_of(tls) or ("association was refused" if assoc.is_rejected else "no association"))
-    assoc._reactor_checkpoint.clear()  # noqa: SLF001 - it would take the answers
-    while not assoc._is_paused and assoc.is_alive():  # noqa: SLF001
-        time.sleep(0.0005)
-    time.sleep(0.005)  # its last round may be under way
     lost = True
     try:
-        yield assoc
+        with thread_paused(assoc):
+            yield assoc
         lost = False
     finally:
         _end(assoc, lost=lost)
@@ -134,7 +131,6 @@ def association(receiver: Receiver, device: Device, contexts: list[PresentationC
 def _end(assoc: Association, *, lost: bool) -> None:
     """Release the association, or abort it when it is lost; in any case it is gone afterwards."""
     over = assoc.acse.is_aborted() or not assoc.dul.is_alive()
-    assoc._reactor_checkpoint.set()  # noqa: SLF001
     try:
         if not over and assoc.is_established:
             if lost:

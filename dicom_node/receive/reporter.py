@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from dicom_node.receive.commitment import COMMITMENT, WELL_KNOWN, report_of
 from dicom_node.receive.commitments import Commitments, Request
 from dicom_node.receive.destination import CallingAE, fault_of, tls_arguments
 from dicom_node.receive.devices import Device
+from dicom_node.receive.pause import thread_paused
 from dicom_node.receive.suboperation import LostError
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Reporter:
         self._lock = threading.Lock()
         self._busy: set[Owner] = set()
         self._open: dict[int, tuple[NodeAssociation, int]] = {}  # request → its association, and how much that had served
+        self._here: dict[Owner, NodeAssociation] = {}  # device → where it asked last; one without an address is told there all it is owed
+        self._come: set[Owner] = set()  # devices that have asked since the last look
 
     def start(self) -> None:
         """Begin; what an earlier run owes is tried first."""
@@ -59,6 +63,11 @@ class Reporter:
         with self._lock:
             self._open = {number: known for number, known in self._open.items() if known[0].is_established}
             self._open.update(dict.fromkeys(numbers, (assoc, assoc.served)))
+            self._here = {owner: one for owner, one in self._here.items() if one.is_established}
+            if assoc.device is not None:
+                owner = (assoc.device.institution, assoc.device.aet)
+                self._here[owner] = assoc
+                self._come.add(owner)
         self._wake.set()
 
     def _run(self) -> None:
@@ -71,6 +80,13 @@ class Reporter:
             self._wake.clear()
 
     def _look(self) -> None:
+        with self._lock:
+            come = self._come - self._busy
+            self._come -= come
+        for institution, aet in come:
+            device = self._receiver.devices.of(institution, aet)
+            if device is not None and not device.reachable:
+                self._commitments.due_now(institution, aet)  # it may stay for a moment only
         owed: dict[Owner, list[Request]] = {}
         for request in self._commitments.due():
             owed.setdefault((request.institution, request.aet), []).append(request)
@@ -135,7 +151,7 @@ class Reporter:
         with self._lock:
             assoc, served = self._open.get(request.id, (None, 0))
             if device is not None and not device.reachable and (assoc is None or not assoc.is_established):
-                assoc = next((one for one, _ in self._open.values() if one.device == device and one.is_established), None)
+                assoc = self._here.get((request.institution, request.aet))
         if device is None or assoc is None or not assoc.is_established:
             return False
         age = (datetime.now(UTC) - request.asked_at).total_seconds()
@@ -148,6 +164,8 @@ class Reporter:
             pass
         with self._lock:
             self._open.pop(request.id, None)
+            if not answered.done.is_set() and self._here.get((request.institution, request.aet)) is assoc:
+                del self._here[request.institution, request.aet]  # it does not answer here
         return _is_taken(answered.status)
 
     def _on_own(self, left: list[tuple[Request, int, Dataset]]) -> None:
@@ -155,19 +173,20 @@ class Reporter:
         device = self._receiver.devices.of(first.institution, first.aet)
         assoc = self._associate(device) if device is not None else None
         try:
-            for number, (request, event_type, report) in enumerate(left, 1):
-                status = None
-                if assoc is not None and assoc.is_established:
-                    found, _ = assoc.send_n_event_report(report, event_type, COMMITMENT, WELL_KNOWN, msg_id=number % 65536)
-                    status = found.get("Status")
-                if _is_taken(status):
-                    self._commitments.ended(request, f"event type {event_type}")
-                    log.info("commitment.reported", aet=request.aet, request=request.id, event_type=event_type, association="own")
-                    continue
-                pause = self._commitments.failed(request)
-                reason = "no answer" if status is None else f"status {status:04X}"
-                action = "nobody takes the report: ask the device's vendor" if pause is None else "tried again"
-                log.warning("commitment.not_delivered", aet=request.aet, request=request.id, reason=reason, pause=pause, action=action)
+            with nullcontext() if assoc is None else thread_paused(assoc):
+                for number, (request, event_type, report) in enumerate(left, 1):
+                    status = None
+                    if assoc is not None and assoc.is_established:
+                        found, _ = assoc.send_n_event_report(report, event_type, COMMITMENT, WELL_KNOWN, msg_id=number % 65536)
+                        status = found.get("Status")
+                    if _is_taken(status):
+                        self._commitments.ended(request, f"event type {event_type}")
+                        log.info("commitment.reported", aet=request.aet, request=request.id, event_type=event_type, association="own")
+                        continue
+                    pause = self._commitments.failed(request)
+                    reason = "no answer" if status is None else f"status {status:04X}"
+                    action = "nobody takes the report: ask the device's vendor" if pause is None else "tried again"
+                    log.warning("commitment.not_delivered", aet=request.aet, request=request.id, reason=reason, pause=pause, action=action)
         finally:
             if assoc is not None and assoc.is_established:
                 assoc.release()

@@ -16,6 +16,7 @@ from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAss
 from dicom_node import logs
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from dicom_node.archive.journal import JournalWriter
+from dicom_node.archive.notes import Notes
 from dicom_node.archive.stock import Stock
 from dicom_node.index.register import NAME
 from dicom_node.query import link
@@ -113,7 +114,9 @@ class Receiver:
         archive.prepare()
         self.stock = archive.stock = Stock(archive.root / "stock", settings.stock_megabytes << 20)
         self.stock.open()
-        self.store = Store(archive, JournalWriter(settings.data / "journal" / "journal.jsonl"), self.counters)
+        journal, notes = JournalWriter(settings.data / "journal" / "journal.jsonl"), Notes(archive)
+        notes.bring_in(journal)
+        self.store = Store(archive, journal, self.counters, notes)
         self.quick_find = QuickFind(settings.data / "index" / NAME, settings.aet)
         self.commitments = Commitments(settings.data / "commitment.sqlite", settings.commitment_pause)
         self.reporter = Reporter(self, self.commitments)
@@ -135,6 +138,12 @@ class Receiver:
         """The journal could not be synced: only a new process may write it again; the parent starts one."""
         log.error("journal.broken", action="restart of the receive process")
         os._exit(70)
+
+    def _settle(self) -> None:
+        try:
+            self.store.journal.keep_settled()
+        except OSError:
+            self.give_up()
 
     def connect(self) -> bool:
         """Count a new connection; False when there are too many to wait for what it wants."""
@@ -196,10 +205,12 @@ class Receiver:
             self._listen(self.settings.dicom_tls_port, self.tls)
         threading.Thread(target=self._publish, name="publish", daemon=True).start()
         threading.Thread(target=self.stock.keep, name="stock", daemon=True).start()
+        threading.Thread(target=self._settle, name="settle", daemon=True).start()
         self.reporter.start()
         log.info("receive.ready", port=self.settings.dicom_port, tls_port=self.settings.dicom_tls_port, aet=self.settings.aet)
         self.stopping.wait()
         self._drain()
+        self.store.journal.settle()
         log.info("receive.stopped")
         os._exit(0)  # association threads hold nothing that is not on disk
 

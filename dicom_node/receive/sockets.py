@@ -105,7 +105,7 @@ class BufferedSocket(AssociationSocket):
             return True
         if self.socket is None or not self._is_connected:
             return False
-        return self.wait(0 if self.event_queue.queue or self.dul.to_provider_queue.queue else 500)
+        return self.wait(0 if self.event_queue.queue or self.dul.to_provider_queue.queue else int(self.dul.tick * 1000))
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Exactly `nr_bytes` for pynetdicom's own path; fewer when the peer is gone."""

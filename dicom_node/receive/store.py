@@ -1,4 +1,4 @@
-"""What happens to one received instance: checked, synced, linked, journaled; only then success."""
+"""What happens to one received instance: checked, linked, synced, journaled; only then success."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from dicom_node import logs
 from dicom_node.archive.files import Archive, IncomingFile, file_head
 from dicom_node.archive.identity import Identity, UnreadableError, identify, uid_fault
 from dicom_node.archive.journal import Entry, JournalError, JournalWriter
+from dicom_node.archive.notes import Notes
 from dicom_node.receive import command as c
 from dicom_node.receive.counters import Counters
 
@@ -40,8 +42,8 @@ class Answer:
 class Store:
     """Begins the reception of instances; shared by all associations."""
 
-    def __init__(self, archive: Archive, journal: JournalWriter, counters: Counters | None = None) -> None:
-        self.archive, self.journal = archive, journal
+    def __init__(self, archive: Archive, journal: JournalWriter, counters: Counters | None = None, notes: Notes | None = None) -> None:
+        self.archive, self.journal, self.notes = archive, journal, notes
         self.counters = counters or Counters()
 
     def begin(self, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
@@ -123,11 +125,12 @@ class Reception:
             fault = self._check(self._file)
             if fault is not None:
                 return fault
-            size = self._file.size
-            digest = self._file.keep()
             who, at = self._sender, datetime.now(UTC).isoformat(timespec="milliseconds")
+            notes, size = self._store.notes, self._file.size
+            note = notes.place(who.institution, who.aet, who.address, at) if notes is not None else None
+            digest = self._file.keep(note)
             entry = Entry(digest, size, self._sop_class, self._sop_uid, self._transfer_syntax, who.institution, who.aet, who.address, at)
-            self._store.journal.append(entry)
+            self._enter(entry, note if self._file.noted else None)
         except OSError as error:
             self._fail(error)
             if isinstance(error, JournalError):
@@ -136,6 +139,14 @@ class Reception:
         finally:
             self.discard()
         return Answer(c.SUCCESS)
+
+    def _enter(self, entry: Entry, note: Path | None) -> None:
+        try:
+            self._store.journal.append(entry, note)
+        except OSError:
+            if note is not None:
+                note.unlink(missing_ok=True)  # the sender is told that it is not kept
+            raise
 
     def _check(self, file: IncomingFile) -> Answer | None:
         """Compare the data set's own UIDs with the command's (PS3.4 B.2.3: A900 when they differ)."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from dicom_node import logs
+from dicom_node.storage.identities import NAME, Identities
 
 log = logs.get(__name__)
 State = Literal["whole", "damaged", "missing"]
@@ -92,6 +93,7 @@ class Copies:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._local = threading.local()
+        self._identities = Identities(path.with_name(NAME))
         _put_aside_when_damaged(path)
         self._connection().executescript(_CREATE)
 
@@ -235,18 +237,19 @@ class Copies:
         return dict(self._connection().execute("SELECT study_uid, volume FROM away"))
 
     def remember(self, name: str, url: str) -> None:
-        """A volume was seen at `url`."""
+        """A volume was seen at `url`: here, and where the loss of this table does not take it."""
         self._connection().execute("INSERT OR REPLACE INTO volume VALUES (?, ?)", (name, url))
+        self._identities.remember(name, url, self.identity(name))
 
     def url(self, name: str) -> str | None:
         """Where a volume was seen last."""
         found = self._connection().execute("SELECT url FROM volume WHERE name = ?", (name,)).fetchone()
-        return None if found is None else str(found[0])
+        return self._identities.of(name)[0] if found is None else str(found[0])
 
     def identity(self, name: str) -> str | None:
         """The identity of a volume; None: none is known."""
         found = self._connection().execute("SELECT id FROM identity WHERE volume = ?", (name,)).fetchone()
-        return None if found is None else str(found[0])
+        return self._identities.of(name)[1] if found is None else str(found[0])
 
     def identify(self, name: str, identity: str) -> None:
         """Remember the identity of a volume, which never changes."""

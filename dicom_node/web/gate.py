@@ -48,6 +48,7 @@ PERMISSIONS: dict[tuple[str, str], str] = {
     ("POST", WEB + "/studies/{study}"): STORE,
     ("GET", PREFIX + "/studies/{study}/summary"): VIEW,
     ("GET", PREFIX + "/series/{study}/{series}/header"): VIEW,
+    ("GET", PREFIX + "/series/{study}/{series}/planes"): VIEW,
     ("GET", PREFIX + "/series/{study}/{series}/stream"): VIEW,
     ("GET", PREFIX + "/changes"): "feed.follow",
     ("GET", PREFIX + "/changes/stream"): "feed.follow",

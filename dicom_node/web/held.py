@@ -26,10 +26,12 @@ class Held(Generic[T]):
         now = self._database.change_of(study)  # before reading: a change in between makes the value old at once
         with self._lock:
             found = self._values.get(key)
-            if found is not None and found[0] == now:
+            if found is not None and now is not None and found[0] == now:
                 self._values.move_to_end(key)
                 return found[2]
         value = read()
+        if now is None:
+            return value
         weight = self._weigh(value)
         with self._lock:
             if (old := self._values.pop(key, None)) is not None:

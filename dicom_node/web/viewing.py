@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from dicom_node.annotations import TABLES, Annotation
+from dicom_node.web import planes as planes_view
 from dicom_node.web import series as series_view
 from dicom_node.web.context import Context, Node, context
 from dicom_node.web.gate import PREFIX
@@ -40,6 +41,14 @@ def header(here: Here, study: str, series: str) -> Response:
     found = here.node.library.series(here.reader.scope, study, series)
     _opened(here, study, found)
     return Response(orjson.dumps(series_view.header(found)), media_type="application/json")
+
+
+@router.get(PREFIX + "/series/{study}/{series}/planes")
+def planes(here: Here, study: str, series: str) -> Response:
+    """Overlay planes of the images of a series, as masks."""
+    found = here.node.library.series(here.reader.scope, study, series)
+    _opened(here, study, found)
+    return Response(orjson.dumps(planes_view.of_series(found, here.node.archive)), media_type="application/json")
 
 
 @router.get(PREFIX + "/series/{study}/{series}/stream")

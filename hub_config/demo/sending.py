@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pydicom.dataset import FileDataset
 from pynetdicom import AE, _config
 
+from dicom_node.receive.pause import thread_paused
+
 MAX_PDU = 131_072
 
 
@@ -31,15 +33,16 @@ def send(images: Iterable[FileDataset], aet: str, port: int, *, host: str = "127
         raise SendingError(f"DICOM 端口 {port} 拒绝了 {aet} 的连接 / the DICOM port {port} refused the association of {aet}")
     sent = 0
     try:
-        image: FileDataset | None = first
-        while image is not None:
-            answer = association.send_c_store(image)
-            status = answer.get("Status")
-            if status != 0:
-                said = "no answer" if status is None else f"0x{status:04X}"
-                raise SendingError(f"{aet} 的图像未被接收 / an image of {aet} was not stored: {said}")
-            sent += 1
-            image = next(waiting, None)
+        with thread_paused(association):
+            image: FileDataset | None = first
+            while image is not None:
+                answer = association.send_c_store(image)
+                status = answer.get("Status")
+                if status != 0:
+                    said = "no answer" if status is None else f"0x{status:04X}"
+                    raise SendingError(f"{aet} 的图像未被接收 / an image of {aet} was not stored: {said}")
+                sent += 1
+                image = next(waiting, None)
     finally:
         association.release()
     return sent

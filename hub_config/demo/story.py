@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from hub_config.demo.examinations import EXAMINATIONS, Examination
 from hub_config.demo.hospitals import CENTRE, DEPARTMENTS, INSTITUTIONS, DemoAccount, devices, make_accounts
 from hub_config.demo.sending import send
 from hub_config.demo.staff import StaffMember
-from hub_config.demo.writings import KNOWLEDGE, TEMPLATES
+from hub_config.demo.writings import KNOWLEDGE, PROJECT, TEMPLATES
 
 LINKING_SECONDS = 120.0
 """How long a sent study may take to appear on the worklist before the demo gives up (seconds in use, minutes on a starving machine)."""
@@ -205,6 +205,23 @@ class Telling:
                 if entry["title"] not in there:
                     reviewer.post("/knowledge", dict(entry), self.key("knowledge", str(number)))
 
+    def approve_research(self) -> None:
+        """The centre's administrator approves one project for its researcher. The demo's images are nobody's: no group is too small."""
+        with self.member("administrator", CENTRE) as administrator:
+            there = {one["code"]: one for one in rows_of(administrator.get("/projects"))}
+            project = there.get(PROJECT["code"])
+            if project is None:
+                body = {
+                    **PROJECT,
+                    "expires_on": (self.begun.date() + timedelta(days=365)).isoformat(),
+                    "members": [f"researcher.{CENTRE.lower()}"],
+                }
+                project = administrator.post("/projects", body, self.key("project"))
+            if project["state"] == "draft":
+                approval = {"number": "演示-01", "by": "演示伦理委员会 / demo ethics committee", "day": self.begun.date().isoformat()}
+                wish = {"action": "approve", "version": project["version"], "approval": approval}
+                administrator.post(f"/projects/{project['code']}/transitions", wish)
+
     def send_images(self) -> int:
         """Every device sends its studies through the DICOM port; return how many images were stored."""
         places, total = self.places, 0
@@ -258,6 +275,7 @@ def send_all(places: Places, say: Callable[[str], None]) -> None:
     telling = Telling(places, passwords, seed, begun, say)
     telling.place_orders()
     telling.write_down()
+    telling.approve_research()
     images = telling.send_images()
     telling.report()
     write_private(places.done, {"studies": len(EXAMINATIONS), "images": images})

@@ -168,3 +168,14 @@ KNOWLEDGE: tuple[dict[str, object], ...] = (
         ),
     },
 )
+
+PROJECT: dict[str, object] = {
+    "code": "demo",
+    "title": "演示：儿童影像检查的剂量与图像",
+    "title_en": "Demo: dose and images of children's studies",
+    "purpose": "用演示数据试用科研工作台：比较各年龄段的剂量、浏览去标识化图像、送回分割结果。",
+    "tables": ["studies", "series", "exams"],
+    "pixels": True,
+    "least": 1,
+}
+"""The research project of the demo."""

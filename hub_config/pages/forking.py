@@ -25,8 +25,9 @@ class ZygoteAwayError(RuntimeError):
 class ZygoteLink:
     """The pages service's connection to the zygote, reopened when the zygote was restarted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = 10.0) -> None:
         self.path = path
+        self._patience = patience
         self._socket: socket.socket | None = None
         self._lock = asyncio.Lock()
         # Every kernel holds the read end; when this process is gone, however it died, they all see the end of the pipe.
@@ -38,7 +39,7 @@ class ZygoteLink:
         async with self._lock:
             for attempt in (1, 2):
                 try:
-                    answer = await asyncio.wait_for(self._ask(request), 10)
+                    answer = await asyncio.wait_for(self._ask(request), self._patience)
                     break
                 except (OSError, EOFError, TimeoutError) as fault:
                     self._close()
@@ -105,7 +106,8 @@ class ZygoteLink:
 class ForkProvisioner(LocalProvisioner):
     """A kernel that is the zygote's child: watched by a pidfd, since it is not ours to wait for."""
 
-    link: ClassVar[ZygoteLink]
+    links: ClassVar[dict[bool, ZygoteLink]] = {}
+    """Isolated or not → the zygote."""
     descriptor: int | None = None
 
     @property
@@ -117,7 +119,10 @@ class ForkProvisioner(LocalProvisioner):
         """Forks; `env` is the whole environment of the kernel, `cwd` its folder."""
         del cmd
         manager = cast("ForkedKernelManager", self.parent)  # traitlets allows none; ours is made by `_async_pre_start_kernel`
-        pid = await self.link.fork(connection_file=manager.connection_file, folder=kwargs["cwd"], environment=kwargs["env"])
+        link = self.links.get(manager.isolated)
+        if link is None:
+            raise ZygoteAwayError("no environment for isolated desks")
+        pid = await link.fork(connection_file=manager.connection_file, folder=kwargs["cwd"], environment=kwargs["env"])
         self.descriptor = os.pidfd_open(pid)
         self.pid = self.pgid = pid
         return self.connection_info.copy()
@@ -176,6 +181,7 @@ class ForkedKernelManager(AsyncIOLoopKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.autorestart = False
+        self.isolated = False
         self.transport = "ipc"
         # Short: a unix socket's path has 107 characters at most.
         name = Path(self.connection_file).stem.removeprefix("kernel-")
@@ -191,6 +197,7 @@ class ForkedKernelManager(AsyncIOLoopKernelManager):
         self.kernel_id = kwargs.pop("kernel_id", None) or self.kernel_id
         self._launch_args = kwargs.copy()
         self.provisioner = ForkProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+        self.isolated = bool(kwargs["env"].get("DESK_ISOLATED"))
         prepared = await self.provisioner.pre_launch(**kwargs)
         return prepared.pop("cmd"), prepared
 

@@ -17,6 +17,7 @@ TYPES = {
     "png": "image/png",
     "woff2": "font/woff2",
 }
+VIEWER_TYPES = {name: TYPES[name] for name in ("js", "wasm")} | {"html": "text/html; charset=utf-8", "json": "application/json"}
 HASHED = re.compile(r"[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
 _SIDE = (".br", ".gz")
 

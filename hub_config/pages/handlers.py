@@ -11,10 +11,11 @@ from jupyter_core.utils import ensure_async
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from hub_config.pages.frontend import HASHED, TYPES
+from hub_config.pages.desks import ELSEWHERE
+from hub_config.pages.frontend import HASHED, TYPES, VIEWER_TYPES
 from hub_config.pages.identity import Person, own_origin, problem
-from hub_config.pages.kernels import OpenDesk, TooManyDesksError
-from hub_config.pages.page import FAILED_TAIL, SECURITY_HEADERS, head, notice
+from hub_config.pages.kernels import OpenDesk, TooManyDesksError, ZygoteAwayError
+from hub_config.pages.page import FAILED_TAIL, SECURITY_HEADERS, VIEWER_POLICY, head, notice
 from hub_config.pages.records import AwayError, RefusedError
 from hub_config.pages.rendering import DeskRenderer
 from hub_config.pages.settings import PREFIX
@@ -140,6 +141,28 @@ class StaticHandler(PagesHandler):
         return None
 
 
+class ViewerAssetHandler(PagesHandler):
+    """`itk/…`: the page of itk-vtk-viewer and its parts, with a policy of their own. Nothing of the hospital is in them."""
+
+    def get(self, name: str) -> None:
+        """One file, compressed where it is."""
+        folder = self.service.own.viewer_assets
+        path = None if folder is None else folder / name
+        suffix = name.rsplit(".", 1)[-1]
+        if folder is None or path is None or ".." in name.split("/") or suffix not in VIEWER_TYPES or not path.is_file():
+            raise web.HTTPError(404)
+        self.set_header("Content-Security-Policy", VIEWER_POLICY)
+        self.set_header("Content-Type", VIEWER_TYPES[suffix])
+        self.set_header("Vary", "Accept-Encoding")
+        # the names do not change with their content; the tag says whether it has
+        self.set_header("Cache-Control", "no-cache")
+        packed = path.with_name(path.name + ".gz")
+        if "gzip" in self.request.headers.get("Accept-Encoding", "") and packed.is_file():
+            self.set_header("Content-Encoding", "gzip")
+            path = packed
+        self.finish(path.read_bytes())
+
+
 class KernelHandler(PagesHandler):
     """`api/kernels/<id>`: whether my kernel still lives."""
 
@@ -160,7 +183,55 @@ class ShutdownHandler(PagesHandler):
         self.set_status(204)
 
 
-class DeskHandler(PagesHandler):
+class WordsHandler(PagesHandler):
+    """A page that a person opens: what is refused is said in words, and without a login the way goes there."""
+
+    def _send_to_login(self) -> None:
+        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
+            # After a link from another site the browser withholds SameSite=Strict cookies for the whole chain of redirects, even
+            # one that has just been set: going through a page of ours makes the next request our own.
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(notice(("正在打开", "Opening"), ("请稍候。", "One moment."), refresh=True))
+            return
+        self.redirect(f"/hub/ticket?next={quote(self.request.path, safe='')}")
+
+    def _say(self, status: int, title: tuple[str, str], text: tuple[str, str]) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(notice(title, text, link=HOME))
+
+    def _not_built(self) -> None:
+        self._say(
+            503, ("页面尚未构建", "The pages are not built"), ("请管理员运行 npm run build。", "The administrator must run npm run build.")
+        )
+
+
+class WindowHandler(WordsHandler):
+    """`window/<desk>`: a further window of an open desk. It has no kernel: what it shows it asks the services for, with the same cookie."""
+
+    def get(self, name: str) -> None:
+        """The window, or a page in words."""
+        person = self.service.identity.person(self.request)
+        if person is None:
+            self._send_to_login()
+            return
+        window = self.service.windows.get(name)
+        if window is None:
+            self._say(404, ("没有这个窗口", "No such window"), ("请从工作台打开。", "Open it from the desk."))
+        elif window.operation not in person.operations:
+            self._say(
+                403,
+                ("没有权限打开此窗口", "You may not open this window"),
+                (f"您的账号没有“{window.zh}”的权限。", f"Your account has no right to “{window.en}”."),
+            )
+        elif window.entry not in self.service.front.entries():
+            self._not_built()
+        else:
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(head(window, self.service.front, kernel=False))
+
+
+class DeskHandler(WordsHandler):
     """`desk/<name>`: decides everything that can be refused, then streams the page."""
 
     async def get(self, name: str) -> None:
@@ -169,22 +240,31 @@ class DeskHandler(PagesHandler):
         if person is None:
             self._send_to_login()
             return
+        if name in ELSEWHERE:
+            self.redirect(ELSEWHERE[name])
+            return
         desk = self.service.desks.get(name)
         if desk is None:
             self._say(404, ("没有这个工作台", "No such desk"), ("请从首页进入您的工作台。", "Start from the home page."))
             return
         front = self.service.front
         if desk.entry not in front.entries() or "boot" not in front.entries():
+            self._not_built()
+            return
+        if desk.isolated and self.service.isolated_zygote is None:
             self._say(
                 503,
-                ("页面尚未构建", "The pages are not built"),
-                ("请管理员运行 npm run build。", "The administrator must run npm run build."),
+                (f"未安装 {desk.zh}", f"{desk.en} is not installed"),
+                (
+                    "请管理员运行 make setup；其余三维功能（VR、MPR）照常可用。",
+                    "The administrator must run make setup; VR and MPR work without it.",
+                ),
             )
             return
         try:
             # Asked each time and before anything is sent: once the head is out, the status is 200 for good.
-            ticket = await self.service.records.kernel_ticket(person, name)
-            opened = await self.service.kernels.claim(name, person.username, person.sid, ticket)
+            ticket = await self.service.records.kernel_ticket(person, desk.part_of or name)
+            opened = await self.service.kernels.claim(name, person.username, person.sid, ticket, isolated=desk.isolated)
         except RefusedError as refusal:
             if refusal.status == 401:
                 self._send_to_login()
@@ -204,6 +284,12 @@ class DeskHandler(PagesHandler):
                 ("打开的工作台过多", "Too many open desks"),
                 ("请先关闭一些工作台页面，然后重试。", "Close some desk pages first, then try again."),
             )
+            return
+        except ZygoteAwayError as fault:
+            if not desk.isolated:
+                raise
+            log.warning("isolated_zygote_away", error=str(fault))
+            self._say(503, (f"{desk.zh} 暂时无法启动", f"{desk.en} cannot start now"), ("请稍后重试。", "Try again in a moment."))
             return
         except AwayError as fault:
             log.warning("ris_away", error=str(fault))
@@ -236,19 +322,15 @@ class DeskHandler(PagesHandler):
             self.write(FAILED_TAIL)
         await self.finish()
 
-    def _send_to_login(self) -> None:
-        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
-            # After a link from another site the browser withholds SameSite=Strict cookies for the whole chain of redirects, even
-            # one that has just been set: going through a page of ours makes the next request our own.
-            self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(notice(("正在打开", "Opening"), ("请稍候。", "One moment."), refresh=True))
-            return
-        self.redirect(f"/hub/ticket?next={quote(self.request.path, safe='')}")
 
-    def _say(self, status: int, title: tuple[str, str], text: tuple[str, str]) -> None:
-        self.set_status(status)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(notice(title, text, link=HOME))
-
-
-__all__ = ["PREFIX", "DeskHandler", "HealthHandler", "KernelHandler", "MissingHandler", "PagesHandler", "ShutdownHandler", "StaticHandler"]
+__all__ = [
+    "PREFIX",
+    "DeskHandler",
+    "HealthHandler",
+    "KernelHandler",
+    "MissingHandler",
+    "PagesHandler",
+    "ShutdownHandler",
+    "StaticHandler",
+    "WindowHandler",
+]

@@ -24,6 +24,7 @@ class Person:
     name: str
     sid: str
     ticket: str
+    operations: frozenset[str] = frozenset()
 
 
 class TicketCookies:
@@ -53,7 +54,9 @@ class TicketCookies:
             return None
         if claims.get("kind") != "browser":
             return None
-        return Person(str(claims["sub"]), str(claims.get("name", "")), str(claims.get("sid", "")), cookie.value)
+        operations = claims.get("operations")
+        may = frozenset(str(one) for one in operations) if isinstance(operations, list) else frozenset[str]()
+        return Person(str(claims["sub"]), str(claims.get("name", "")), str(claims.get("sid", "")), cookie.value, may)
 
 
 def own_origin(request: HTTPServerRequest) -> bool:

@@ -85,7 +85,7 @@ class DeskKernels(AsyncMappingKernelManager):
         """`$DESK_DIR` of a kernel."""
         return self.settings.run / "desks" / kernel_id
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    def _environment(self, folder: Path, *, isolated: bool) -> dict[str, str]:
         """From scratch: nothing of this process's environment, and so none of its secrets, reaches a kernel."""
         return {
             "PATH": KERNEL_PATH,
@@ -101,15 +101,15 @@ class DeskKernels(AsyncMappingKernelManager):
             # One page per kernel: telling the page its own changes again would only cost time.
             "JUPYTER_WIDGETS_ECHO": "0",
             "TZ": os.environ.get("TZ", ""),
-        }
+        } | ({"DESK_ISOLATED": "1"} if isolated else {})
 
-    async def _make(self) -> str:
+    async def _make(self, *, isolated: bool = False) -> str:
         """A warm kernel without an owner."""
         kernel_id = str(uuid.uuid4())
         folder = self.folder(kernel_id)
         folder.mkdir(mode=0o700, parents=True)
         try:
-            await self._async_start_kernel(kernel_id=kernel_id, cwd=str(folder), env=self._environment(folder))
+            await self._async_start_kernel(kernel_id=kernel_id, cwd=str(folder), env=self._environment(folder, isolated=isolated))
             manager = self.get_kernel(kernel_id)
             client = manager.client()
             client.start_channels()
@@ -160,17 +160,20 @@ class DeskKernels(AsyncMappingKernelManager):
 
     # --- owners --------------------------------------------------------------------------------------------------------------------
 
-    async def claim(self, desk: str, username: str, sid: str, ticket: str) -> OpenDesk:
-        """A kernel for this person's desk, from the pool or made now; the ticket is in its folder before anything runs in it."""
+    async def claim(self, desk: str, username: str, sid: str, ticket: str, *, isolated: bool = False) -> OpenDesk:
+        """A kernel for this person's desk, from the pool or made now; the ticket is in its folder before anything runs in it.
+
+        `isolated`: in the other environment, always made now.
+        """
         await self._make_room(username)
         kernel_id = None
-        while self.pool and kernel_id is None:
+        while self.pool and kernel_id is None and not isolated:
             candidate = self.pool.popleft()
             if candidate in self and await self.get_kernel(candidate).is_alive():
                 kernel_id = candidate
         pooled = kernel_id is not None
         if kernel_id is None:
-            kernel_id = await self._make()
+            kernel_id = await self._make(isolated=isolated)
         opened = OpenDesk(kernel_id, desk, username, sid, ticket)
         self.desks[kernel_id] = opened
         self.write_ticket(opened, ticket)

@@ -23,6 +23,13 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), payment=(), usb=()",
 }
 
+VIEWER_POLICY = (
+    # itk-vtk-viewer compiles WebAssembly and makes workers from blobs; it is a page of its own, in a frame of a desk.
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' blob:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob: data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+
 ME = "/services/ris/api/v1/me"
 
 
@@ -31,14 +38,18 @@ def _script_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def head(desk: DeskPage, front: FrontEnd) -> str:
-    """Everything the browser can begin with while the kernel runs the desk's cell; sent before the notebook is touched."""
+def head(desk: DeskPage, front: FrontEnd, *, kernel: bool = True) -> str:
+    """Everything the browser can begin with while the kernel runs the desk's cell; sent before the notebook is touched.
+
+    `kernel`: whether one will come; without one this is the whole page.
+    """
     entries = front.entries()
     boot, entry = entries["boot"], entries[desk.entry]
     static = PREFIX + "static/"
     facts = {
         "desk": desk.name,
         "titles": {"zh": desk.zh, "en": desk.en},
+        "kernel": kernel,
         "modules": {name: static + file for name, file in front.modules().items()},
     }
     lines = [
@@ -55,6 +66,7 @@ def head(desk: DeskPage, front: FrontEnd) -> str:
         f'<script type="module" async src="{static}{boot.js}"></script></head>',
         '<body><div id="app"></div><div id="splash" role="status" aria-label="正在打开 / opening">',
         f"{escape(desk.zh)}</div>",
+        "" if kernel else "</body></html>",
     ]
     return "".join(lines)
 

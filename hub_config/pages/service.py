@@ -16,10 +16,19 @@ from voila.app import Voila
 from voila.configuration import VoilaConfiguration
 
 from hub_config.pages.channels import PING_MS, ChannelsHandler, TicketIdentityProvider
-from hub_config.pages.desks import read_desks
+from hub_config.pages.desks import read_desks, read_windows
 from hub_config.pages.forking import ForkProvisioner, ZygoteLink
 from hub_config.pages.frontend import FrontEnd
-from hub_config.pages.handlers import DeskHandler, HealthHandler, KernelHandler, MissingHandler, ShutdownHandler, StaticHandler
+from hub_config.pages.handlers import (
+    DeskHandler,
+    HealthHandler,
+    KernelHandler,
+    MissingHandler,
+    ShutdownHandler,
+    StaticHandler,
+    ViewerAssetHandler,
+    WindowHandler,
+)
 from hub_config.pages.identity import Person, TicketCookies
 from hub_config.pages.kernels import DeskKernels, OpenDesk
 from hub_config.pages.records import AwayError, Records, RefusedError
@@ -27,6 +36,9 @@ from hub_config.pages.rendering import TEMPLATE, make_exporter
 from hub_config.pages.settings import PREFIX, PagesSettings
 
 log = structlog.get_logger("pages")
+
+FIRST_IMPORT = 60.0
+"""Seconds that the first kernel of an isolated desk may take: its fork server imports only now."""
 
 KERNEL_ID = r"(?P<kernel_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 
@@ -41,8 +53,12 @@ class PagesService(Voila):
         self.records = Records.at(settings.ris_url)
         self.front = FrontEnd(settings.dist)
         self.desks = read_desks()
+        self.windows = read_windows()
         self.zygote = ZygoteLink(settings.zygote)
-        ForkProvisioner.link = self.zygote
+        ForkProvisioner.links = {False: self.zygote}
+        self.isolated_zygote = ZygoteLink(settings.isolated_zygote, FIRST_IMPORT) if settings.isolated_zygote else None
+        if self.isolated_zygote is not None:
+            ForkProvisioner.links[True] = self.isolated_zygote
 
     def set_up(self) -> None:
         """What `initialize` does in stock Voilà, without command line, configuration files and template search."""
@@ -109,7 +125,9 @@ class PagesService(Voila):
         return [
             (PREFIX + r"healthz", HealthHandler, mine),
             (PREFIX + r"static/([A-Za-z0-9_.-]+)", StaticHandler, mine),
+            (PREFIX + r"itk/([A-Za-z0-9_./-]+)", ViewerAssetHandler, mine),
             (PREFIX + r"desk/([a-z]+)", DeskHandler, mine),
+            (PREFIX + r"window/([a-z]+)", WindowHandler, mine),
             (PREFIX + rf"api/kernels/{KERNEL_ID}", KernelHandler, mine),
             (PREFIX + rf"api/kernels/{KERNEL_ID}/channels", ChannelsHandler, mine),
             (PREFIX + rf"voila/api/shutdown/{KERNEL_ID}", ShutdownHandler, mine),
@@ -164,5 +182,7 @@ class PagesService(Voila):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.kernels.stop(), 6)
         self.zygote.close()
+        if self.isolated_zygote is not None:
+            self.isolated_zygote.close()
         shutil.rmtree(self.connection_dir, ignore_errors=True)
         log.info("pages_stopped")

@@ -24,6 +24,9 @@ class ZygoteSettings(BaseSettings):
 
     zygote: Path = Field(description="unix socket the zygote listens on")
     run: Path = Field(description="folder of the kernels, mode 0700")
+    isolated: bool = Field(
+        default=False, description="the fork server of desks with an environment of their own, which imports at first use"
+    )
 
 
 class PagesSettings(ZygoteSettings):
@@ -35,6 +38,8 @@ class PagesSettings(ZygoteSettings):
     images_url: str = Field(default="", validation_alias="IMAGES_URL")
     mart_url: str = Field(default="", validation_alias="MART_URL")
     dist: Path = Field(default=ROOT / "apps" / "dist", description="built front end")
+    isolated_zygote: Path | None = Field(default=None, description="unix socket of the isolated desks' fork server; none: not installed")
+    viewer_assets: Path | None = Field(default=None, description="folder with the page and the parts of itk-vtk-viewer")
     pool: int = Field(default=6, ge=0, le=64, description="kernels kept warm; expected logins within the refill time, plus a margin")
     refill: float = Field(default=1.0, gt=0, description="pause after a claim before a new kernel is made: it competes with the page")
     grace: float = Field(default=60.0, gt=0, description="how long a desk without a websocket lives")

@@ -25,6 +25,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -57,22 +58,29 @@ class Client:
     buffer: bytes = b""
 
 
-def import_desks() -> None:
-    """Imports what kernels need, with every desk's module; a desk that cannot be imported is logged and fails when it is opened."""
+def import_desks(*, isolated: bool = False) -> None:
+    """Imports what kernels need, with the module of every desk, isolated ones or the others.
+
+    A desk that cannot be imported is logged and fails when it is opened.
+    """
     from ipywidgets.widgets.widget_string import Label
 
     for name in ("IPython.core.completer", "ipykernel.ipkernel", "ipykernel.kernelapp", "apps.desk"):
         importlib.import_module(name)
     import apps
+    from hub_config.pages.desks import ISOLATED
 
     for module in pkgutil.iter_modules(apps.__path__):
         name = f"apps.{module.name}.desk"
-        if not module.ispkg or importlib.util.find_spec(name) is None:
+        if not module.ispkg or (module.name in ISOLATED) is not isolated or importlib.util.find_spec(name) is None:
             continue
         try:
             importlib.import_module(name)
         except Exception:
             log.exception("desk_not_importable", desk=module.name)
+    if isolated:
+        importlib.import_module("itkwidgets")
+        importlib.import_module("apps.itk.bridge.store")
     # The first widget of a process builds class tables; done here, they are shared by all kernels.
     Label().close()
 
@@ -90,8 +98,9 @@ def assert_single_thread() -> None:
 class Zygote:
     """The server: a single-threaded loop over connections."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Callable[[], None] | None = None) -> None:
         self.path = path
+        self._prepare = prepare
         self.selector = selectors.DefaultSelector()
         self.clients: dict[int, Client] = {}
         self.ending = False
@@ -132,6 +141,9 @@ class Zygote:
 
     def _accept(self) -> None:
         connection, _ = self.server.accept()
+        if self._prepare is not None:
+            prepare, self._prepare = self._prepare, None
+            prepare()
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, _gid = struct.unpack("3i", credentials)
         if uid != os.getuid():
@@ -282,11 +294,17 @@ def main() -> None:
     set_up_logging()
     settings = read_settings(ZygoteSettings)
     os.environ.update(SINGLE_THREAD)
-    import_desks()
-    gc.collect()
-    gc.freeze()
-    assert_single_thread()
-    zygote = Zygote(settings.zygote)
+
+    def prepare() -> None:
+        import_desks(isolated=settings.isolated)
+        gc.collect()
+        gc.freeze()
+        assert_single_thread()
+
+    # Isolated desks are opened now and then: until the first one is, their zygote is only an interpreter.
+    if not settings.isolated:
+        prepare()
+    zygote = Zygote(settings.zygote, prepare if settings.isolated else None)
     zygote.listen()
     log.info("zygote_ready", pid=os.getpid())
     zygote.run()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from pipelines.following import Feed, Follower, Row
+from pipelines.catching_up import CatchingUpFollower
+from pipelines.following import Feed, Row
 from pipelines.mart import facts
 from pipelines.mart.store import MartStore
 
@@ -17,7 +17,7 @@ RECORDS_TABLES = ("institutions", "exams", "exam_studies", "reports", "signature
 IMAGES_TABLES = ("accesses", "rejects")
 
 
-class MartFollower(Follower):
+class MartFollower(CatchingUpFollower):
     """Follows one feed into the tables that are made from it and from nothing else, so that both can be rebuilt by themselves."""
 
     outages = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException)
@@ -27,22 +27,12 @@ class MartFollower(Follower):
         self.store, self.zone = store, zone
         self.tables = RECORDS_TABLES if name == "records" else IMAGES_TABLES
         self.kinds = facts.RECORDS if name == "records" else facts.IMAGES
-        self.caught_up = threading.Event()
-        self._patience = self.wait
 
     def apply(self, rows: Sequence[Row]) -> None:
         """Write what the rows mean; the base moves the cursor in the same transaction."""
         changes = facts.read(self.kinds, rows, self.zone)
         if changes.rows:
             self.store.apply(changes)
-
-    def step(self) -> int:
-        """One page; until the feed's end was reached once, its end is answered at once instead of waited at."""
-        self.wait = self._patience if self.caught_up.is_set() else 0.0
-        found = super().step()
-        if found < self.batch:
-            self.caught_up.set()
-        return found
 
     def reset(self) -> None:
         """Empty the tables of this feed; called in the transaction that sets the cursor to 0."""

@@ -7,7 +7,7 @@ from pipelines.serving.problems import Kind, Problems
 KINDS: dict[str, Kind] = {
     "right.missing": Kind(
         403,
-        ("没有查看统计的权限", "如工作需要,请联系管理员授权。"),
+        ("没有查看统计的权限", "如工作需要，请联系管理员授权。"),
         ("No right to see statistics", "Ask an administrator if your work needs it."),
     ),
     "request.invalid": Kind(
@@ -21,7 +21,7 @@ KINDS: dict[str, Kind] = {
     ),
     "mart.failed": Kind(
         500,
-        ("统计查询失败", "请重试;若仍失败,请联系运维。"),
+        ("统计查询失败", "请重试；若仍失败，请联系运维。"),
         ("The figures could not be counted", "Retry; tell the operator if it fails again."),
     ),
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,11 +49,16 @@ class Door:
         self._allowed: dict[tuple[str, str, str], float] = {}
         self._lock = threading.Lock()
 
-    def enter(self, request: Request) -> Caller:
-        """The caller: 401 without a living ticket, 403 without the right to images or for a write from another site."""
+    def enter(self, request: Request, *clauses: str) -> Caller:
+        """The caller, who is licensed for one of these functions (`ris/access/licence.py`).
+
+        401 without a living ticket, 403 without the right to images or the licence, or for a write from another site.
+        """
         found = shown(request, self._verifier)
         if not found.ticket.may(OPERATION):
             raise Problem("right.missing")
+        if not found.ticket.licensed(*clauses):
+            raise Problem("function.missing")
         if found.browser and request.method not in {"GET", "HEAD"} and not same_origin(request):
             raise Problem("request.cross_site")
         return Caller(found.token, found.browser, found.ticket.sid)
@@ -83,6 +90,12 @@ class Door:
         """Headers of the series' instances in DICOM JSON."""
         with caller.client(self._images_url) as node, _asking():
             return node.series_metadata(study, series)
+
+    @contextmanager
+    def reading(self, caller: Caller) -> Iterator[NodeClient]:
+        """The node with the rights of this caller, its refusals as problems."""
+        with caller.client(self._images_url) as node, _asking():
+            yield node
 
     def _remember(self, caller: Caller, study: str, series: str) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.cardiothoracic.routes import Proposals, routes
 from pipelines.masks.access import Caller, Door
 from pipelines.masks.computing import Task
 from pipelines.masks.jobs import Jobs
@@ -24,6 +25,8 @@ from pipelines.masks.settings import Settings
 from pipelines.serving.problems import Problem
 
 PREFIX = "/services/masks"
+CLAUSES = {"bone": "V-34", "table": "V-35"}
+"""The function of the viewer that a mask belongs to."""
 log = structlog.get_logger("masks")
 Uid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
 Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
@@ -50,10 +53,11 @@ class Service:
         self.kept = Kept(settings.data, settings.kept_bytes)
         self.jobs = Jobs(self.kept, settings.memory_bytes)
         self.exporting = threading.Lock()
+        self.proposals = Proposals(self.door)
 
     def permitted(self, request: Request, study: str, series: str) -> Caller:
         """The caller of a request for something of a series that he may see."""
-        caller = self.door.enter(request)
+        caller = self.door.enter(request, *CLAUSES.values())
         self.door.permit(caller, study, series)
         return caller
 
@@ -93,6 +97,7 @@ def build(service: Service) -> FastAPI:
         return {"status": "ok"}
 
     app.include_router(_routes(service), prefix=f"{PREFIX}/api/v1/studies/{{study}}/series/{{series}}/masks")
+    app.include_router(routes(service.proposals), prefix=f"{PREFIX}/api/v1/studies/{{study}}/series/{{series}}/cardiothoracic")
     return app
 
 
@@ -111,7 +116,7 @@ def _routes(service: Service) -> APIRouter:
     @router.post("")
     def ask(request: Request, study: Uid, series: Uid, asked: Asked) -> JSONResponse:
         """Ask for a mask: 200 when it is there, 202 when it will be."""
-        caller = door.enter(request)
+        caller = door.enter(request, CLAUSES[asked.kind])
         if asked.kind == "table" and (asked.keep or asked.remove):
             raise Problem("request.invalid", "keep, remove: only for kind bone")
         header = door.header(caller, study, series)

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.masks.grid import Floats, Grid, Mask, Spacing, ball, box_mean
+from pipelines.masks.marrow import hole_levels, layer_around, marrow
 from pipelines.masks.walker import Ints, Net, probability
 
 Index = tuple[float, float, float]
@@ -30,6 +31,8 @@ RIM = 2.6
 REACH = 5.0
 """mm between an even region and its rim: a cortex fits in between."""
 DENSEST_VESSEL = 700.0
+DENSE = 420.0
+"""HU from which a voxel is bone where no vessel is as bright."""
 SURE = (0.2, 0.35)
 """Relative excess of the rim: below the first a core is vessel, above the second bone."""
 UNSURE = (0.25, 0.75)
@@ -46,12 +49,24 @@ PLAQUE = 150.0
 """mm³: a very bright piece up to this size may be a plaque in the wall of a vessel."""
 LOOSE_PIECE = 3000.0
 """mm³: a very bright piece up to this size changes its kind as a whole when it is pointed at."""
+SPONGY = 220.0
+"""HU below which marrow is sought in any case."""
+SOLID = 2.0
+"""mm: half of the width from which a place in a very bright piece is solid."""
+COMPACT = 0.3
+"""Share of a very bright piece that is solid when the piece is hardly a cortex."""
+HOLLOW = 1.1
+"""A piece that grows by this factor when its holes are filled in each cut is a shell."""
+SOLID_PIECE = 60_000.0
+"""mm³: such a piece up to this size changes its kind as a whole when it is pointed at."""
 DARKER = 0.8
 """Share of the faintest vessel's HU below which a hole in bone holds no vessel."""
 CLICK = 3.0
 """mm around a place that a reader points at."""
-HOLE = 60.0
-"""mm² of a cut: a hole in bone up to this size is filled whatever it holds."""
+NARROW = 4.4
+"""mm: half of the width up to which a hole in bone is filled in a cut whatever it holds: fatty marrow of flat bones, but no vertebral canal."""
+GAP = 2
+"""Coarse voxels: half of the gap in a cortex that still counts as closed."""
 MARROW = 80.0
 """HU: a larger hole is filled when its mean is above; the vertebral canal is below."""
 
@@ -68,6 +83,10 @@ class Prepared:
     thin: Mask
     """Vessels too thin for a core."""
     dense: Mask
+    cortex: Mask
+    """Ring around marrow, and bright voxels within it."""
+    marrow: Mask
+    """Of the coarse grid: what such a ring encloses."""
     faintest: float
     """Mean HU of the faintest larger vessel; endless where there is none."""
     smooth: Floats
@@ -100,10 +119,22 @@ def prepare(
     own_top = top[net.mask] - np.float32(lifted)
     is_bone, levels = _judge(net, cores, whole, values, own_top, grid)
     thin = _thin(net, cores, values, own_top, levels, grid)
+    found = marrow(net.mask, hu, top - np.float32(lifted), max(SPONGY, DARKER * levels[0]) if levels else DENSE, grid)
+    cortex = (found.ring | found.inside)[net.mask] & ~_of_vessel(cores, is_bone)
+    thin &= ~cortex
     vessel_level = levels[1] if levels else 0.0
-    dense = peaks[net.mask] > max(420.0, vessel_level + 120.0) + lift
+    dense = peaks[net.mask] > max(DENSE, vessel_level + 120.0) + lift
     progress(0.7)
-    return Prepared(grid, net, values, cores, is_bone, thin, dense & ~thin, levels[0] if levels else float("inf"), mean)
+    faintest = levels[0] if levels else float("inf")
+    return Prepared(grid, net, values, cores, is_bone, thin, dense & ~thin, cortex, found.inside, faintest, mean)
+
+
+def _of_vessel(cores: Ints, is_bone: dict[int, bool | None]) -> Mask:
+    """Voxels of the cores that are vessels."""
+    flag = np.zeros(int(cores.max(initial=0)) + 1, bool)
+    for label, kind in is_bone.items():
+        flag[label] = kind is False
+    return flag[cores]
 
 
 def _cores(net: Net, even: Mask, grid: Grid) -> Ints:
@@ -171,7 +202,8 @@ def solve(
 ) -> Result:
     """The bone of the prepared volume; `keep` and `remove` are places a reader has pointed at: no bone, and bone."""
     net = prepared.net
-    bone, vessel, open_ = _seeds(prepared, keep, remove)
+    refused = _refused(prepared, keep)
+    bone, vessel, open_ = _seeds(prepared, keep, remove, refused)
     chance = probability(net, prepared.values, bone, vessel, CONTRAST)
     progress(0.5)
     likely = np.zeros(net.mask.shape, np.float32)
@@ -180,7 +212,7 @@ def solve(
     doubt[net.mask] = ((chance > UNSURE[0]) & (chance < UNSURE[1])) | open_
     seen = np.zeros(net.mask.shape, bool)
     seen[net.mask] = _reached(net, vessel) & (chance <= 0.5)
-    filled = _enclosed(likely > 0.5, seen, prepared)
+    filled = _enclosed(likely > 0.5, seen, prepared.marrow & ~refused, prepared)
     share = box_mean(net.mask.astype(np.float32))
     likely = np.where(net.mask, likely, box_mean(likely) / np.maximum(share, np.float32(1e-6)))
     mask = np.zeros(volume.shape, bool)
@@ -197,12 +229,26 @@ def solve(
     return Result(mask, unsure)
 
 
-def _seeds(prepared: Prepared, keep: Sequence[Index], remove: Sequence[Index]) -> tuple[Mask, Mask, Mask]:
-    """Seeds of bone and of vessel among the voxels of the net, and the cores that could be either."""
+@dataclass(frozen=True)
+class DensePieces:
+    """Connected pieces of very bright voxels; masks are over the voxels of the net."""
+
+    own: Ints
+    """Number of the piece of each voxel, 0 where it is none."""
+    whole: Mask
+    """For each number, whether the piece changes its kind as a whole."""
+    large: Mask
+    """Voxels in a piece too large for a plaque in a vessel's wall."""
+    solid: Mask
+    """Voxels in a large piece that is no shell: undiluted contrast in a vein, or metal, or a very dense bone."""
+
+
+def _seeds(prepared: Prepared, keep: Sequence[Index], remove: Sequence[Index], refused: Mask) -> tuple[Mask, Mask, Mask]:
+    """Seeds of bone and of vessel among the voxels of the net, and what could be either; `refused` is no marrow after all."""
     net, cores = prepared.net, prepared.cores
     kinds = dict(prepared.is_bone)
-    grown, number, sizes = _dense_pieces(prepared)
-    said = np.zeros(net.size, np.int8)
+    pieces = _dense_pieces(prepared)
+    said = np.where(layer_around(refused)[net.mask], np.int8(-1), np.int8(0)) if refused.any() else np.zeros(net.size, np.int8)
     order = np.cumsum(net.mask.ravel(), dtype=np.int64).reshape(net.mask.shape) - 1 if keep or remove else None
     for places, sign in ((keep, -1), (remove, 1)):
         for place in places:
@@ -213,30 +259,52 @@ def _seeds(prepared: Prepared, keep: Sequence[Index], remove: Sequence[Index]) -
             own = np.bincount(cores[voxels]) if cores[voxels].any() else np.zeros(1, int)
             if own[1:].sum() * 2 > len(voxels):
                 kinds[int(own[1:].argmax()) + 1] = sign > 0
-            pieces = np.unique(grown[voxels])
-            for piece in pieces[pieces > 0]:
-                if number[piece] * float(np.prod(prepared.grid.coarse_spacing)) < LOOSE_PIECE:
-                    said[grown == piece] = sign
+            for piece in np.unique(pieces.own[voxels]):
+                if pieces.whole[piece]:
+                    said[pieces.own == piece] = sign
             said[voxels] = sign
     flag = np.zeros(int(cores.max(initial=0)) + 1, np.int8)
     for label, kind in kinds.items():
         flag[label] = 0 if kind is None else 1 if kind else -1
     kind_of = flag[cores]
-    bone = ((kind_of > 0) | (prepared.dense & sizes)) & (said >= 0) | (said > 0)
-    vessel = (((kind_of < 0) | prepared.thin) & (said <= 0) & ~(prepared.dense & sizes)) | (said < 0)
-    return bone & ~vessel, vessel, (cores > 0) & (kind_of == 0) & (said == 0)
+    bone = ((kind_of > 0) | prepared.cortex | (prepared.dense & pieces.large)) & (said >= 0) | (said > 0)
+    vessel = (((kind_of < 0) | prepared.thin) & (said <= 0) & ~(prepared.dense & pieces.large)) | (said < 0)
+    doubtful = (cores > 0) & (kind_of == 0)
+    if np.isfinite(prepared.faintest):
+        doubtful |= pieces.solid
+    return bone & ~vessel, vessel, doubtful & (said == 0)
 
 
-def _dense_pieces(prepared: Prepared) -> tuple[Ints, np.ndarray[tuple[int], np.dtype[np.int64]], Mask]:
-    """Connected pieces of very bright voxels, their sizes, and which voxels lie in a piece too large for a plaque in a vessel's wall."""
+def _refused(prepared: Prepared, keep: Sequence[Index]) -> Mask:
+    """The pieces of what was taken for marrow that a reader has pointed at, in them or in their innermost layer, as no bone."""
+    if not keep or not prepared.marrow.any():
+        return np.zeros_like(prepared.marrow)
+    labels, _ = ndimage.label(layer_around(prepared.marrow))
+    pointed = {int(labels[prepared.grid.place(place)]) for place in keep} - {0}
+    return np.asarray(np.isin(labels, list(pointed)) & prepared.marrow)
+
+
+def _dense_pieces(prepared: Prepared) -> DensePieces:
+    """Connected pieces of very bright voxels."""
     inside = np.zeros(prepared.net.mask.shape, bool)
     inside[prepared.net.mask] = prepared.dense
     labels, count = ndimage.label(inside, np.ones((3, 3, 3), bool))
     own: Ints = labels[prepared.net.mask].astype(np.int32)
     number = np.bincount(own, minlength=count + 1)
     number[0] = 0
-    large = number * float(np.prod(prepared.grid.coarse_spacing)) > PLAQUE
-    return own, number, np.asarray(large[own])
+    volumes = number * float(np.prod(prepared.grid.coarse_spacing))
+    steps = max(1, round(SOLID / min(prepared.grid.coarse_spacing[1:])))
+    across = ndimage.generate_binary_structure(3, 1)
+    across[[0, 2]] = False
+    thick = ndimage.binary_opening(inside, across, iterations=steps)[prepared.net.mask]
+    solid = (np.bincount(own, thick, count + 1) > COMPACT * number) & (volumes > PLAQUE) & (volumes < SOLID_PIECE)
+    windows = ndimage.find_objects(labels)
+    for piece in np.flatnonzero(solid).tolist():
+        part = labels[windows[piece - 1]] == piece
+        # the shaft of a long bone is thick, too, but hollow
+        solid[piece] = sum(np.count_nonzero(ndimage.binary_fill_holes(cut)) for cut in part) < HOLLOW * number[piece]
+    whole = (number > 0) & ((volumes < LOOSE_PIECE) | solid)
+    return DensePieces(own, whole, np.asarray((volumes > PLAQUE)[own]), np.asarray(solid[own]))
 
 
 def _around(prepared: Prepared, place: Index) -> Mask:
@@ -262,37 +330,27 @@ def _reached(net: Net, seeds: Mask) -> Mask:
     return np.asarray((np.bincount(pieces, seeds, int(pieces.max(initial=-1)) + 1) > 0)[pieces])
 
 
-def _enclosed(bone: Mask, vessel: Mask, prepared: Prepared) -> Floats:
-    """What bone encloses in a cut and is no canal: marrow (brighter than the cord) and small holes. 1 where filled, and within bone."""
-    _, row, column = prepared.grid.coarse_spacing
+def _enclosed(bone: Mask, vessel: Mask, marrow: Mask, prepared: Prepared) -> Floats:
+    """What bone encloses in a cut and is no canal: marrow (brighter than the cord) and narrow holes. 1 where filled, and within bone."""
+    steps = max(1, round(NARROW / min(prepared.grid.coarse_spacing[1:])))
     filled = np.zeros(bone.shape, np.float32)
     for frame in range(len(bone)):
         if not bone[frame].any():
             continue
-        closed = ndimage.binary_closing(bone[frame], iterations=1)
+        closed = ndimage.binary_closing(bone[frame], iterations=GAP)
         holes = ndimage.binary_fill_holes(closed) & ~bone[frame]
         # marrow darker than every vessel is marrow, though its noise may look like a vessel's; an artery in a canal of bone is brighter
-        labels, _, means = _levels(holes, prepared.smooth[frame])
-        marrow = (means > MARROW) & (means < DARKER * prepared.faintest)
-        marrow[0] = False
-        found = marrow[labels]
-        labels, sizes, means = _levels(holes & ~vessel[frame] & ~found, prepared.smooth[frame])
-        good = (sizes * row * column < HOLE) | (means > MARROW)
+        labels, _, means = hole_levels(holes, prepared.smooth[frame])
+        dark = (means > MARROW) & (means < DARKER * prepared.faintest)
+        dark[0] = False
+        found = dark[labels]
+        found |= marrow[frame] & ~vessel[frame]
+        rest = holes & ~vessel[frame] & ~found
+        labels, sizes, means = hole_levels(rest, prepared.smooth[frame])
+        wide = np.bincount(labels.ravel(), ndimage.binary_erosion(rest, iterations=steps).ravel(), len(sizes)) > 0
+        good = ~wide | (means > MARROW)
         good[0] = False
         found |= good[labels]
         # within bone a voxel that noise has made dark is bone too
         filled[frame] = found | ndimage.binary_erosion(found | bone[frame])
     return filled
-
-
-def _levels(holes: Plane, hu: Floats) -> tuple[Plane, Plane, Plane]:
-    """Number of the hole of each place (0: none), and for each number its size and mean HU without its edge (bright by partial volume)."""
-    labels, count = ndimage.label(holes)
-    flat = labels.ravel()
-    sizes = np.bincount(flat, minlength=count + 1)
-    inner = np.where(ndimage.binary_erosion(holes).ravel(), flat, 0)
-    inside = np.bincount(inner, minlength=count + 1)
-    means = np.bincount(inner, hu.ravel(), count + 1) / np.maximum(inside, 1)
-    # a hole as thin as its edge is judged as a whole
-    whole = np.bincount(flat, hu.ravel(), count + 1) / np.maximum(sizes, 1)
-    return labels, sizes, np.where(inside > 0, means, whole)

@@ -18,7 +18,7 @@ import numpy as np
 from pipelines.masks.grid import Mask
 from pipelines.masks.series import Geometry
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised when the same series would give another mask than before."""
 Point = tuple[float, float, float]
 

@@ -31,6 +31,8 @@ GROWN = 14.0
 """mm that thin parts may stand out from the body."""
 LASTING = 0.6
 """Share of the frames in which a voxel of the table is there, along the table."""
+EDGE = 2
+"""Voxels of the images by which the body is wider than its coarse voxels say."""
 MARGIN = 2.5
 """mm of partial volume around the table, and kept around the body."""
 
@@ -55,7 +57,11 @@ def table(volume: np.ndarray[tuple[int, int, int], np.dtype[np.int16]], spacing:
         return result
     coarse, body = found.astype(np.float32), own.astype(np.float32)
     for frame in range(len(volume)):
-        result[frame] = (grid.frame_of(coarse, frame) > 0.5) & (grid.frame_of(body, frame) < 0.02)
+        kept = grid.frame_of(body, frame) >= 0.02
+        taken = (grid.frame_of(coarse, frame) > 0.5) & ~kept
+        # a voxel of the skin may lie in a coarse one that is mostly air: what is solid beside the body is kept with it
+        solid = volume[frame] > BODY
+        result[frame] = taken & ~ndimage.binary_dilation(kept & solid, iterations=EDGE, mask=solid)
         if frame % 16 == 0:
             progress(0.7 + 0.3 * frame / len(volume))
     progress(1.0)

@@ -77,6 +77,8 @@ class Problems:
             headers["WWW-Authenticate"] = "Bearer"
         if status == 503:
             headers["Retry-After"] = str(self._retry_after)
+        if "retry_after" in body:
+            headers["Retry-After"] = str(body["retry_after"])
         return JSONResponse(dict(body), status, headers, MEDIA)
 
     def add_to(self, app: FastAPI) -> None:

@@ -86,6 +86,13 @@ def log_as_json() -> None:
     )
 
 
+KEEP_ALIVE = 3600
+"""Seconds an idle connection stands. The Hub's proxy uses them again; one that closes just then is a 503 for whoever asked."""
+
+
 def server_of(app: FastAPI, port: int) -> uvicorn.Server:
     """A server for 127.0.0.1; `run` answers until SIGTERM or SIGINT, `started` says whether it ever did."""
-    return uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3))
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3, timeout_keep_alive=KEEP_ALIVE
+    )
+    return uvicorn.Server(config)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from ris.access import service
 from ris.access.guard import EVERY_KIND, PEOPLE, Db, Needs, NeedsHubToken, NeedsService, Ris
 from ris.access.hub import HubTokens
+from ris.access.licence import image_functions
 from ris.access.model import Account
 from ris.access.rules import DESKS, OPERATIONS, ROLE_NAMES, SERVICE_OPERATIONS, WITHOUT_ROWS
 from ris.access.scope import Caller, Scope
@@ -100,6 +101,7 @@ class MeData(BaseModel):
     operations: list[str]
     institutions: list[str]
     desks: list[str]
+    image_functions: list[str]
     landing: str | None
     preferences: dict[str, Any]
 
@@ -188,6 +190,7 @@ def me(db: Db, caller: Annotated[Caller, Depends(Needs("self"))]) -> MeData:
         operations=sorted(caller.operations),
         institutions=list(caller.data_scope.claim()),
         desks=list(caller.desks),
+        image_functions=list(image_functions(caller.assignments)),
         landing=next(iter(caller.desks), None),
         preferences=preferences,
     )

@@ -32,6 +32,7 @@ OPERATIONS: dict[str, frozenset[str]] = {
             "account.manage",
             "audit.view",
             "catalogue.edit",
+            "project.manage",
         }
     ),
     "operator": frozenset({"system.operate"}),
@@ -44,6 +45,7 @@ SERVICE_OPERATIONS: dict[str, frozenset[str]] = {
     "hub": frozenset(),
     "pages": frozenset({"feed.follow"}),
     "mart": frozenset({"feed.follow"}),
+    "research": frozenset({"feed.follow", "audit.write", "image.view"}),
     "followers": frozenset({"feed.follow", "node.annotate", "audit.write", "study.link"}),
 }
 """Service → operations; a service that is not here has none."""

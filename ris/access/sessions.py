@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from ris.access.licence import image_functions
 from ris.access.model import Account, LoginAttempt, LoginSession
 from ris.access.passwords import verify_password
 from ris.access.rules import SERVICE_OPERATIONS, Assignment, normal_username
@@ -69,6 +70,7 @@ class TicketOffice:
             operations=caller.operations,
             institutions=caller.data_scope.claim(),
             desk=desk,
+            functions=image_functions(caller.assignments),
         )
         return token, datetime.fromtimestamp(expires, UTC)
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.database import BIG_ID, CODE, NAME, Base, JsonText, UtcDateTime
+from ris.authored import Authored
+from ris.database import BIG_ID, CODE, Base, JsonText
 
 
-class Marking(Base):
-    """A measurement on an image. It belongs to the study, so that it goes with the images when they are linked to another exam.
-
-    A removed one stays, with who removed it (`changed_by`) and when (`removed_at`); what it said before each change is in the audit.
-    """
+class Marking(Authored, Base):
+    """A measurement on an image. It belongs to the study, so that it goes with the images when they are linked to another exam."""
 
     __tablename__ = "marking"
     study: Mapped[str] = mapped_column(ForeignKey("study.study_uid"), primary_key=True)
@@ -28,11 +25,3 @@ class Marking(Base):
     kind: Mapped[str] = mapped_column(CODE)
     data: Mapped[dict[str, Any]] = mapped_column(JsonText)
     """The measurement as its page sent it, without id, author and time."""
-    author: Mapped[str] = mapped_column(CODE)
-    author_name: Mapped[str] = mapped_column(NAME)
-    changed_by: Mapped[str] = mapped_column(CODE)
-    changed_by_name: Mapped[str] = mapped_column(NAME)
-    version: Mapped[int] = mapped_column(Integer, default=1)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

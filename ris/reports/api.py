@@ -5,18 +5,31 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from ris.access.guard import Db, Needs, Ris
 from ris.access.scope import Caller
 from ris.audit.service import record
 from ris.idempotency import Key, once
+from ris.keyimages.api import PICTURES, picture_answer
+from ris.keyimages.rules import LONGEST_CAPTION, MOST_OF_EXAM
 from ris.problems import Problem
 from ris.reports import reading, service
 
 router = APIRouter(tags=["reports"])
 Text = Annotated[str, Field(max_length=60_000)]
+
+
+class TakenKeyImage(BaseModel):
+    """A key image that the report prints; their order is that of the list."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9._-]{8,64}$")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    caption: str = Field(default="", max_length=LONGEST_CAPTION)
+
+
+KeyImages = Annotated[list[TakenKeyImage], Field(max_length=MOST_OF_EXAM)]
 
 
 class NewReport(BaseModel):
@@ -32,6 +45,8 @@ class Draft(BaseModel):
     findings: Text = ""
     impression: Text = ""
     positive: bool | None = None
+    key_images: KeyImages | None = None
+    """None: as they are."""
 
 
 class ReportAction(BaseModel):
@@ -43,6 +58,7 @@ class ReportAction(BaseModel):
     findings: Text | None = None
     impression: Text | None = None
     positive: bool | None = None
+    key_images: KeyImages | None = None
 
 
 @router.post("/reports", status_code=201)
@@ -94,3 +110,16 @@ def versions(report_id: int, db: Db, caller: Annotated[Caller, Depends(Needs("re
             raise Problem("right.missing", operation="report.write")
         record(session, caller, "report.versions", "report", str(report.id), report.institution)
         return {"rows": [reading.version_as_data(one) for one in reading.versions_of(session, scope, report)]}
+
+
+@router.get("/reports/{report_id}/key-images/{digest}", response_class=Response, responses=PICTURES)
+def report_picture(
+    report_id: int,
+    digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
+    db: Db,
+    caller: Annotated[Caller, Depends(Needs("report.view"))],
+) -> Response:
+    """Return a picture of a report as the report has it, whatever became of the key image since."""
+    scope = caller.scope("report.view")
+    with db.read() as session:
+        return picture_answer(reading.picture_for(session, scope, caller, reading.report_in(session, scope, report_id), digest))

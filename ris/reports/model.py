@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,6 +23,8 @@ class Report(Base):
     findings: Mapped[str | None] = mapped_column(Text)
     impression: Mapped[str | None] = mapped_column(Text)
     positive: Mapped[bool | None] = mapped_column(Boolean)
+    key_images: Mapped[list[dict[str, Any]] | None] = mapped_column(JsonText)
+    """In the order in which they are printed: id, digest of the picture, caption, made."""
     author: Mapped[str] = mapped_column(CODE)
     author_name: Mapped[str] = mapped_column(NAME)
     reviewer: Mapped[str | None] = mapped_column(CODE)
@@ -57,6 +60,7 @@ class ReportVersion(Base):
     findings: Mapped[str | None] = mapped_column(Text)
     impression: Mapped[str | None] = mapped_column(Text)
     positive: Mapped[bool | None] = mapped_column(Boolean)
+    key_images: Mapped[list[dict[str, Any]] | None] = mapped_column(JsonText)
     reason: Mapped[str | None] = mapped_column(Text)
     username: Mapped[str] = mapped_column(CODE)
     display_name: Mapped[str] = mapped_column(NAME)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+import base64
+from typing import Annotated, Any, cast
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
 
 from ris.access.guard import Db, Needs, Ris
 from ris.access.scope import Caller
 from ris.clock import parse_iso
 from ris.exams.worklist import row_in
+from ris.keyimages.taken import picture_named
 from ris.reports import reading, service
 from ris.reports.paper import html_of
 from ris.reports.press import Press
 
 router = APIRouter(tags=["reports"])
+
+
+def _printed(session: Session, taken: dict[str, Any]) -> dict[str, str]:
+    """Return a key image of a report as the page prints it: the press fetches nothing, so its picture goes with it."""
+    picture = picture_named(session, taken["digest"])
+    data = base64.b64encode(picture.content).decode()
+    return {"source": f"data:{picture.media_type};base64,{data}", "caption": taken["caption"], "made": taken["made"]}
 
 
 @router.get("/reports/{report_id}/pdf", response_class=Response, responses={200: {"content": {"application/pdf": {}}}})
@@ -35,6 +45,7 @@ def report_pdf(report_id: int, request: Request, db: Db, ris: Ris, caller: Annot
                 "version": report.version,
                 "findings": words.findings,
                 "impression": words.impression,
+                "pictures": [_printed(session, one) for one in words.key_images],
                 "author": report.author_name,
                 "reviewer": report.reviewer_name,
                 "performed_at": parse_iso(performed).astimezone(zone).strftime("%Y-%m-%d %H:%M") if performed else None,

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from ris.access.scope import Caller, Scope
 from ris.clock import iso
+from ris.keyimages.model import KeyPicture
+from ris.keyimages.taken import picture_named
 from ris.problems import Problem
 from ris.reports.model import Report, ReportExam, ReportVersion
 from ris.reports.rules import IN_FORCE, Standing, allowed
@@ -22,6 +24,8 @@ class Words:
     findings: str
     impression: str
     positive: bool | None
+    key_images: list[dict[str, Any]]
+    """In the order in which they are printed: id, digest, caption, made."""
     in_force: bool
     """False: a preview, nobody has signed this."""
 
@@ -50,11 +54,11 @@ def words_for(session: Session, scope: Scope, caller: Caller, report: Report) ->
         raise Problem("row.not_found")
     operations = operations_at(caller, report.institution)
     if report.state in IN_FORCE or operations & {"report.write", "report.review"}:
-        return Words(report.findings or "", report.impression or "", report.positive, report.state in IN_FORCE)
+        return Words(report.findings or "", report.impression or "", report.positive, report.key_images or [], report.state in IN_FORCE)
     if report.signed_number is None:
         raise Problem("report.not_signed", state=report.state)
     kept = session.get_one(ReportVersion, (report.id, report.signed_number))
-    return Words(kept.findings or "", kept.impression or "", kept.positive, in_force=True)
+    return Words(kept.findings or "", kept.impression or "", kept.positive, kept.key_images or [], in_force=True)
 
 
 def exam_ids_of(session: Session, scope: Scope, report: Report) -> list[int]:
@@ -71,6 +75,16 @@ def versions_of(session: Session, scope: Scope, report: Report) -> list[ReportVe
     return list(session.scalars(select(ReportVersion).where(ReportVersion.report == report.id).order_by(ReportVersion.number)))
 
 
+def picture_for(session: Session, scope: Scope, caller: Caller, report: Report, digest: str) -> KeyPicture:
+    """Return a picture of the text that the caller may see; who writes or reviews there also those of every kept version."""
+    shown = words_for(session, scope, caller, report).key_images
+    if operations_at(caller, report.institution) & {"report.write", "report.review"}:
+        shown = shown + [one for version in versions_of(session, scope, report) for one in version.key_images or []]
+    if digest not in {one["digest"] for one in shown}:
+        raise Problem("row.not_found")
+    return picture_named(session, digest)
+
+
 def version_as_data(version: ReportVersion) -> dict[str, Any]:
     """Return a kept version as the API says it."""
     return {
@@ -80,6 +94,7 @@ def version_as_data(version: ReportVersion) -> dict[str, Any]:
         "findings": version.findings or "",
         "impression": version.impression or "",
         "positive": version.positive,
+        "key_images": version.key_images or [],
         "reason": version.reason,
         "by": {"username": version.username, "name": version.display_name},
         "at": iso(version.at),
@@ -110,6 +125,7 @@ def report_as_data(session: Session, scope: Scope, caller: Caller, report: Repor
         "findings": words.findings,
         "impression": words.impression,
         "positive": words.positive,
+        "key_images": words.key_images,
         "in_force": words.in_force,
         "exam_ids": exam_ids_of(session, scope, report),
         "actions": allowed(standing_of(report), caller.username, operations_at(caller, report.institution)),

@@ -15,6 +15,7 @@ from ris.clock import iso, now
 from ris.exams.model import Exam
 from ris.exams.row import locked, refresh, report_of
 from ris.feed import publish
+from ris.keyimages.taken import taken_by_report
 from ris.problems import Problem
 from ris.reports.model import Report, ReportExam, ReportVersion
 from ris.reports.reading import exam_ids_of, operations_at, report_as_data, report_in, standing_of, summary_of
@@ -57,6 +58,7 @@ def begin_report(session: Session, caller: Caller, exam_ids: list[int], zone: Zo
         findings=None,
         impression=None,
         positive=None,
+        key_images=None,
         author=caller.username,
         author_name=caller.name,
         reviewer=None,
@@ -88,14 +90,26 @@ def save_draft(session: Session, caller: Caller, report_id: int, body: dict[str,
     if report.state not in EDITABLE:
         raise Problem("report.transition", state=report.state)
     text = (body["findings"] or None, body["impression"] or None, body["positive"])
-    same = text == (report.findings, report.impression, report.positive)
+    chosen = _chosen(session, caller, report, body, report.key_images)
+    same = text == (report.findings, report.impression, report.positive) and chosen == (report.key_images or [])
     if same and body["version"] in {report.version, report.version - 1}:
         return {"version": report.version, "saved_at": iso(report.updated_at)}
     _check_version(session, caller, report, body["version"])
     report.findings, report.impression, report.positive = text
+    report.key_images = chosen or None
     report.version += 1
     report.updated_at = now()
     return {"version": report.version, "saved_at": iso(report.updated_at)}
+
+
+def _chosen(
+    session: Session, caller: Caller, report: Report, body: dict[str, Any], before: list[dict[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """Return the key images that a text brings with it; those of the report when it says nothing about them."""
+    if body.get("key_images") is None:
+        return report.key_images or []
+    exams = exam_ids_of(session, caller.scope("report.view"), report)
+    return taken_by_report(session, exams, body["key_images"], before)
 
 
 def _check_version(session: Session, caller: Caller, report: Report, version: int) -> None:
@@ -123,6 +137,10 @@ def act(session: Session, caller: Caller, report_id: int, body: dict[str, Any], 
                 setattr(report, name, body[name] or None)
         if body.get("positive") is not None:
             report.positive = body["positive"]
+        report.key_images = _chosen(session, caller, report, body, report.key_images) or None
+    if action in {"submit", "sign"} and report.key_images:
+        # Nothing leaves with the picture of a study that is no longer of these exams.
+        taken_by_report(session, exam_ids_of(session, scope, report), report.key_images, None)
     if action in {"submit", "sign"} and not ((report.findings or "").strip() and (report.impression or "").strip()):
         raise Problem("report.empty")
     levels = levels_for(report.institution)
@@ -188,6 +206,7 @@ def _keep(session: Session, report: Report, caller: Caller, action: str, reason:
             findings=report.findings,
             impression=report.impression,
             positive=report.positive,
+            key_images=report.key_images,
             reason=reason,
             username=caller.username,
             display_name=caller.name,

@@ -17,7 +17,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
-from running_node import CT, RunningNode, free_port, image
+from running_node import CT, RunningNode, image
+
+from tests.worker import take_free_port
 
 MWL = "1.2.840.10008.5.1.4.31"
 MPPS = "1.2.840.10008.3.1.2.3.3"
@@ -42,7 +44,7 @@ def write_devices(node: RunningNode, **listening: int) -> None:
 
 
 def hospital_node(folder: Path, key: Ed25519PrivateKey, listening: dict[str, int] | None = None, **settings: str) -> RunningNode:
-    made = RunningNode(folder, key, NODE_COMMITMENT_PAUSE="0.3", **settings)
+    made = RunningNode(folder, key, **{"NODE_COMMITMENT_PAUSE": "0.3"} | settings)
     write_devices(made, **(listening or {}))
     return made
 
@@ -121,7 +123,7 @@ class Listener:
     """A modality that takes reports of storage commitment on a port of its own (pynetdicom)."""
 
     def __init__(self, aet: str, port: int | None = None, status: int = 0) -> None:
-        self.aet, self.port, self.status = aet, port or free_port(), status
+        self.aet, self.port, self.status = aet, port or take_free_port(), status
         self.reports: list[tuple[int, Dataset]] = []
         self.roles: list[tuple[bool, bool]] = []
         self.seen = threading.Condition()

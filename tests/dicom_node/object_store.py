@@ -10,7 +10,8 @@ import time
 
 import boto3
 import httpx
-from running_node import free_port
+
+from tests.worker import take_free_port
 
 KEYS = {"access_key": "test-key", "secret_key": "test-secret"}
 
@@ -19,7 +20,7 @@ class ObjectStore:
     """moto's server; what it holds lives as long as the process, so pulling it away is SIGSTOP."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = take_free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],

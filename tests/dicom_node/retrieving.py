@@ -20,7 +20,9 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from rawscu import send_files, split_file
-from running_node import RunningNode, free_port, image, save, uid
+from running_node import RunningNode, image, save, uid
+
+from tests.worker import take_free_port
 
 PATIENT_MOVE, STUDY_MOVE = "1.2.840.10008.5.1.4.1.2.1.2", "1.2.840.10008.5.1.4.1.2.2.2"
 PATIENT_GET, STUDY_GET = "1.2.840.10008.5.1.4.1.2.1.3", "1.2.840.10008.5.1.4.1.2.2.3"
@@ -57,7 +59,7 @@ class House:
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, key: Ed25519PrivateKey) -> Iterator[House]:
     node = RunningNode(tmp_path_factory.mktemp("retrieve"), key, NODE_NETWORK_TIMEOUT="5")
-    ports = {"PACS_A": free_port(), "PACS_B": free_port(), "SHUT_A": free_port()}
+    ports = {"PACS_A": take_free_port(), "PACS_B": take_free_port(), "SHUT_A": take_free_port()}
     devices = [
         {"aet": "CT_A", "institution": "H01", "may": RIGHTS},
         {"aet": "CT_B", "institution": "H02", "may": RIGHTS},

@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from tests.worker import take_free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ALL = ["image.view", "feed.follow", "node.annotate"]
@@ -36,12 +38,6 @@ DEVICES = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class RunningNode:
     def __init__(self, data: Path, key: Ed25519PrivateKey, **settings: str) -> None:
         self.data, self.key = data, key
@@ -49,7 +45,7 @@ class RunningNode:
         (data / "devices.json").write_text(json.dumps(DEVICES))
         public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         (data / "public.pem").write_bytes(public)
-        self.dicom_port, self.http_port = free_port(), free_port()
+        self.dicom_port, self.http_port = take_free_port(), take_free_port()
         self.environment = os.environ | {
             "NODE_DATA": str(data), "NODE_DICOM_PORT": str(self.dicom_port), "NODE_HTTP_PORT": str(self.http_port),
             "NODE_DICOM_HOST": "127.0.0.1", "NODE_TICKET_KEY": str(data / "public.pem"), "NODE_QUIET_SECONDS": "1",
@@ -106,7 +102,7 @@ class RunningNode:
         claims: dict[str, object] = {
             "iss": "ris", "aud": "hub", "iat": now, "exp": now + 600, "jti": uuid.uuid4().hex, "kind": "script", "sub": "dr.li",
             "name": "Li", "sid": "session-1", "assignments": [], "operations": ALL if operations is None else operations,
-            "institutions": ["*"] if institutions is None else institutions,
+            "institutions": ["*"] if institutions is None else institutions, "functions": ["*"],
         }  # fmt: skip
         return jwt.encode({k: v for k, v in (claims | changed).items() if v is not None}, self.key, algorithm="EdDSA")
 

@@ -26,7 +26,9 @@ from modalities import (
 )
 from pydicom.dataset import Dataset
 from pynetdicom import evt
-from running_node import CT, RunningNode, free_port, image, uid
+from running_node import CT, RunningNode, image, uid
+
+from tests.worker import take_free_port
 
 pytestmark = pytest.mark.clause("S-1", "O-1")
 NO_SUCH_INSTANCE, CLASS_CONFLICT, PROCESSING_FAILURE = 0x0112, 0x0119, 0x0110
@@ -206,25 +208,38 @@ def test_a_device_without_the_right_gets_no_context(hospitals: RunningNode) -> N
     assert not refused_contexts(hospitals, "MR_A", COMMITMENT)
 
 
-def test_a_device_without_an_address_is_told_when_it_comes_again(hospitals: RunningNode) -> None:
-    sent, first, second = images(1), uid(), uid()
-    store(hospitals, "US_A", *sent)
-    assert asks(hospitals, "US_A", first, references(sent)) == 0
-    told, both = [], threading.Event()
+def test_a_device_without_an_address_is_told_when_it_comes_again(tmp_path: Path, key) -> None:
+    """At once, however long the pause until the next try is, and on an association on which its later request was told before."""
+    node = hospital_node(tmp_path / "node", key, NODE_COMMITMENT_PAUSE="600").start()
+    try:
+        sent, first, second, third = images(1), uid(), uid(), uid()
+        store(node, "US_A", *sent)
+        told, all_told = [], threading.Event()
 
-    def on_report(event: evt.Event) -> tuple[int, None]:
-        told.append(event.event_information.TransactionUID)
-        if set(told) == {first, second}:
-            both.set()
-        return 0, None
+        def on_report(event: evt.Event) -> tuple[int, None]:
+            told.append(event.event_information.TransactionUID)
+            if set(told) == {first, second, third}:
+                all_told.set()
+            return 0, None
 
-    with association(hospitals, "US_A", COMMITMENT, handlers=[(evt.EVT_N_EVENT_REPORT, on_report)]) as assoc:
-        assert assoc.send_n_action(request_of(second, references(sent)), 1, COMMITMENT, WELL_KNOWN)[0].Status == 0
-        assert both.wait(15)
+        def ask(transaction: str) -> int:
+            return assoc.send_n_action(request_of(transaction, references(sent)), 1, COMMITMENT, WELL_KNOWN)[0].Status
+
+        assert asks(node, "US_A", first, references(sent)) == 0
+        log = node.data / "node.log"
+        node.wait_for(lambda: '"commitment.not_delivered"' in log.read_text())
+        with association(node, "US_A", COMMITMENT, handlers=[(evt.EVT_N_EVENT_REPORT, on_report)]) as assoc:
+            assert ask(second) == 0
+            node.wait_for(lambda: set(told) == {first, second})
+            assert ask(third) == 0
+            assert all_told.wait(15)
+        assert len(told) == 3, "each once"
+    finally:
+        node.stop()
 
 
 def test_killed_between_request_and_report(tmp_path: Path, key) -> None:
-    device = Listener("MR_A", free_port())
+    device = Listener("MR_A", take_free_port())
     node = hospital_node(tmp_path / "node", key, {"MR_A": device.port}).start()
     try:
         sent, transaction = images(2), uid()

@@ -92,6 +92,29 @@ def test_exchanged_shares_are_noticed_after_a_start_too(kept: Kept, lost: str) -
     assert (names(kept.nas), names(kept.second)) == before
 
 
+def test_a_lost_table_and_an_unmounted_share_together(kept: Kept) -> None:
+    """As after a power cut: the empty mount point is no new volume, and what is on the share is found when it is back."""
+    kept.plan(COPY)
+    _, _, (digest, _) = kept.study()
+    kept.look()
+    assert whole(kept.copy(digest))
+    mounted = kept.nas.with_name("aside")
+    kept.nas.rename(mounted)
+    kept.nas.mkdir()  # the mount point
+    for path in kept.data.glob("copies.sqlite*"):
+        path.unlink()
+    kept.again()
+    kept.plan(COPY)
+    _, _, (new, _) = kept.study()
+    kept.look()
+    assert list(kept.nas.iterdir()) == [], "copies on the disk beneath the mount point"
+    assert kept.keeper.progress.faults
+    kept.nas.rmdir()
+    mounted.rename(kept.nas)
+    kept.until(lambda: whole(kept.copy(new)) and not kept.keeper.progress.faults)
+    kept.until(lambda: "nas" in states(kept, digest))
+
+
 @pytest.mark.parametrize("mark", [None, b"", b'{"volume": "nas", "id": "of another disk"}', b"garbage"])
 def test_a_new_disk_in_the_place_of_a_volume_is_away(kept: Kept, mark: bytes | None) -> None:
     kept.plan(COPY)
@@ -138,6 +161,7 @@ def forget_identity(kept: Kept) -> None:
     connection = kept.storage.copies._connection()
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone():
         connection.execute("DELETE FROM identity")
+    (kept.data / "volumes.json").unlink()
 
 
 def s3(kept: Kept, bucket: ObjectStore, prefix: str, rules: str = "") -> None:

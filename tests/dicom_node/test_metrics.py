@@ -83,7 +83,7 @@ def test_counts_are_those_of_what_was_done(own_node: RunningNode) -> None:
     assert (value(now, "node_index_batches_total") or 0) >= 1
     assert 0 < (value(now, "node_index_batch_seconds_total") or 0) < 30
     node.wait_for(lambda: value(scrape(node), "node_feed_head") == node.feed()[-1]["seq"] > 0)
-    assert value(now, "node_journal_backlog") == 0
+    node.wait_for(lambda: value(scrape(node), "node_journal_backlog") == 0)
     text = node.get("/metrics", node.ticket([], ["system.operate"])).text
     assert "NOBODY" not in text  # strangers cannot make up names here
     assert "Wang" not in text and "P1" not in text and broken not in text

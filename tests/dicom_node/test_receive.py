@@ -25,7 +25,8 @@ def peer(node: RunningNode, program: str, aet: str, *words: object, called: str 
 
 
 def files(node: RunningNode) -> list[Path]:
-    return [p for p in (node.data / "files").rglob("*") if p.is_file() and p.parent.name != "stock"]  # prepared files are no images
+    """Prepared files are no images; a note is a second name of one."""
+    return [p for p in (node.data / "files").rglob("*") if p.is_file() and p.parent.name not in {"stock", "notes"}]
 
 
 def raw(node: RunningNode, aet: str = "CT_A", *more: tuple[str, list[str]]) -> RawSCU:

@@ -62,6 +62,19 @@ def file_of(store: Store, sop_uid: str, data: bytes) -> Path:
     return path
 
 
+def test_there_are_never_more_prepared_files_than_a_burst_needs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of tiny images must not become as many files and names in memory; the size asked for last goes first."""
+    monkeypatch.setattr(module, "FILES", 6)
+    stock = stock_of(store)
+    for size in (30_000, 60_000):
+        for sop_uid, data in pictures(5, size):
+            assert put(store, data, sop_uid) == 0
+        prepare_all(stock)
+    sizes = sorted(path.stat().st_size for path in (store.archive.root / "stock").iterdir())
+    assert sizes == [blocks(30_000 + 1000)] + [blocks(60_000 + 1000)] * 5
+    assert stock.state()["files"] == 6
+
+
 def test_the_second_burst_lands_in_prepared_files(store: Store) -> None:
     stock = stock_of(store)
     for sop_uid, data in pictures(5):

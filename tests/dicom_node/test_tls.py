@@ -19,7 +19,9 @@ import pytest
 from certificates import Authority, Pair
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rawscu import EXPLICIT, RawSCU, RefusedError, split_file
-from running_node import CT, DEVICES, ROOT, RunningNode, encoded, free_port, image, save
+from running_node import CT, DEVICES, ROOT, RunningNode, encoded, image, save
+
+from tests.worker import take_free_port
 
 pytestmark = [pytest.mark.clause("O-11", "S-9"), pytest.mark.skipif(shutil.which("storescu") is None, reason="dcmtk is not installed")]
 
@@ -32,7 +34,7 @@ class Secured:
         self.server, self.client = self.ours.issue("node"), self.ours.issue("ct-a.h01")
         self.other, self.expired = self.ours.issue("ct-b.h02"), self.ours.issue("old", days=(-20, -1))
         self.stranger = self.theirs.issue("ct-a.h01")
-        self.port = free_port()
+        self.port = take_free_port()
         self.node = RunningNode(
             folder / "node", key, NODE_DICOM_TLS_PORT=str(self.port), NODE_TLS_CERT=str(self.server.cert),
             NODE_TLS_KEY=str(self.server.key), NODE_TLS_CA=str(self.ours.path), NODE_TLS_HANDSHAKE_TIMEOUT="4",
@@ -268,7 +270,11 @@ def test_twenty_parallel_associations_store_over_tls(secured: Secured) -> None:
     "case", ["no key", "missing", "mismatch", "no pem", "unreadable ca", "no ca for bound device", "bad devices", "no port"]
 )
 def test_a_start_that_cannot_work_says_why_in_both_languages(secured: Secured, tmp_path: Path, case: str) -> None:
-    settings = {"NODE_DICOM_TLS_PORT": str(free_port()), "NODE_TLS_CERT": str(secured.server.cert), "NODE_TLS_KEY": str(secured.server.key)}
+    settings = {
+        "NODE_DICOM_TLS_PORT": str(take_free_port()),
+        "NODE_TLS_CERT": str(secured.server.cert),
+        "NODE_TLS_KEY": str(secured.server.key),
+    }
     node = RunningNode(tmp_path / "node", secured.node.key)
     (tmp_path / "rubbish").write_text("rubbish")
     expected = {
@@ -309,7 +315,7 @@ def test_a_start_that_cannot_work_says_why_in_both_languages(secured: Secured, t
 
 
 def test_the_plain_port_can_be_switched_off(secured: Secured, tmp_path: Path) -> None:
-    port = free_port()
+    port = take_free_port()
     node = RunningNode(
         tmp_path / "node", secured.node.key, NODE_DICOM_TLS_PORT=str(port), NODE_TLS_CERT=str(secured.server.cert),
         NODE_TLS_KEY=str(secured.server.key),

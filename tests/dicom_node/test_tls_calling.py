@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from modalities import COMMITMENT, WELL_KNOWN, Listener, association, request_of
 from pynetdicom import AE, evt
 from retrieving import EXPLICIT, STUDY_MOVE, House, Peer, ask, listens, received, sent
-from running_node import CT, ROOT, RunningNode, free_port
+from running_node import CT, ROOT, RunningNode
+
+from tests.worker import take_free_port
 
 pytestmark = [pytest.mark.clause("O-11", "S-9"), pytest.mark.skipif(shutil.which("storescp") is None, reason="dcmtk is not installed")]
 NOTHING_SENT = 0xA702
@@ -30,7 +32,7 @@ class Calling:
     def __init__(self, folder: Path, key: Ed25519PrivateKey) -> None:
         self.ours, self.theirs = Authority(folder / "ours", "Hospital CA"), Authority(folder / "theirs", "Other CA")
         self.own, self.server, self.stranger = self.ours.issue("node"), self.ours.issue("pacs.h01"), self.theirs.issue("pacs.h01")
-        self.ports = {name: free_port() for name in ("PACS_TLS", "OTHER_HOST", "ANY_HOST", "COMMIT_TLS")}
+        self.ports = {name: take_free_port() for name in ("PACS_TLS", "OTHER_HOST", "ANY_HOST", "COMMIT_TLS")}
         self.node = RunningNode(
             folder / "node", key, NODE_TLS_CERT=str(self.own.cert), NODE_TLS_KEY=str(self.own.key), NODE_TLS_CA=str(self.ours.path),
             NODE_NETWORK_TIMEOUT="5", NODE_COMMITMENT_PAUSE="0.3",
@@ -208,7 +210,7 @@ def test_a_report_of_storage_commitment_waits_for_the_right_certificate(calling:
 def test_without_an_authority_nothing_starts_and_nothing_is_called(calling: Calling, tmp_path: Path) -> None:
     node = RunningNode(tmp_path / "node", calling.node.key, NODE_NETWORK_TIMEOUT="5")
     plain = json.loads((node.data / "devices.json").read_text())
-    secured = {"aet": "PACS_TLS", "institution": "H01", "host": "127.0.0.1", "port": free_port(), "tls": True}
+    secured = {"aet": "PACS_TLS", "institution": "H01", "host": "127.0.0.1", "port": take_free_port(), "tls": True}
     asker = {"aet": "MOVER", "institution": "H01", "may": ["store", "move"]}
     (node.data / "devices.json").write_text(json.dumps([*plain, secured]))
     done = subprocess.run(

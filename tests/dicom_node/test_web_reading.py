@@ -241,3 +241,17 @@ def test_long_poll_and_events_arrive_at_once(node: RunningNode) -> None:
     assert seen[0] == "event: hello"
     assert f"id: {since + 1}" in seen
     assert "event: instance.stored" in seen
+
+
+@pytest.mark.clause("S-3")
+def test_what_an_instance_search_shows_a_study_search_finds(node: RunningNode) -> None:
+    """Both at once, while the copy that answers the second is being written."""
+    scu = RawSCU(node.dicom_port, "CT_A", [(CT, [EXPLICIT])])
+    for number in range(40):
+        ds = image(PatientID=f"AT-ONCE-{number}")
+        assert scu.store(1, CT, ds.SOPInstanceUID, encoded(ds)) == (0, "")
+        deadline = time.monotonic() + 20
+        while not node.instances(ds.StudyInstanceUID):
+            assert time.monotonic() < deadline
+        for query in ({"PatientID": ds.PatientID}, {"PatientID": ds.PatientID, "StudyDate": ds.StudyDate}):
+            assert len(node.get("/dicom-web/studies", params=query).json()) == 1

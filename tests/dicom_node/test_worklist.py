@@ -15,7 +15,9 @@ import pytest
 from modalities import MWL, dcmtk, find, refused_contexts, until_listening
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from running_node import RunningNode, free_port, uid
+from running_node import RunningNode, uid
+
+from tests.worker import take_free_port
 
 pytestmark = [pytest.mark.clause("S-2"), pytest.mark.skipif(shutil.which("findscu") is None, reason="dcmtk is not installed")]
 STEP = "ScheduledProcedureStepSequence[0]."
@@ -306,7 +308,7 @@ def provider(hospitals: RunningNode, corpus: Path) -> Iterator[int]:
     for path in sorted((corpus / "mwl").glob("*.wl")):
         shutil.copyfile(path, root / "H03" / path.name)
     (root / "H03" / "lockfile").touch()
-    port = free_port()
+    port = take_free_port()
     with subprocess.Popen(["wlmscpfs", "-dfp", str(root), str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         until_listening(port)
         yield port

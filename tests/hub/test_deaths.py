@@ -20,6 +20,7 @@ BEHIND = {
     "pages": "/services/pages/healthz",
     "mart": "/services/mart/healthz",
     "masks": "/services/masks/healthz",
+    "research": "/services/research/healthz",
     "evidence": "/services/evidence/healthz",
     "hub": "/hub/health",
     "proxy": "/services/ris/healthz",
@@ -27,7 +28,9 @@ BEHIND = {
 
 
 @pytest.mark.clause("O-1")
-@pytest.mark.parametrize("program", ["ris", "node", "pages", "mart", "evidence", "masks", "followers", "zygote", "hub", "proxy"])
+@pytest.mark.parametrize(
+    "program", ["ris", "node", "pages", "mart", "evidence", "masks", "research", "followers", "zygote", "hub", "proxy"]
+)
 def test_a_killed_program_comes_back_by_itself(hub: RunningHub, program: str) -> None:
     before = hub.pids()
     os.kill(before[program], signal.SIGKILL)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, take_free_port
+from tests.conftest import ROOT
 from tests.running_hub import AS_FROM_A_TERMINAL, PROGRAMS, RunningHub, outside_environment, processes_of, wait_until
+from tests.worker import take_free_port
 
 
 def started(hub: RunningHub) -> bool:

@@ -45,11 +45,11 @@ def test_a_login_by_hand_in_both_languages(hub: RunningHub, page: Page) -> None:
     expect(page.get_by_label("User name")).to_have_value("radiologist.nobody")
     expect(page.get_by_label("Password")).to_have_value("")
 
-    account = hub.account("researcher")  # a plain page, so that only the login is looked at
+    account = hub.account("patient")  # a plain page, so that only the login is looked at
     page.get_by_label("User name").fill(account["username"])
     page.get_by_label("Password").fill(account["password"])
     page.get_by_label("Password").press("Enter")
-    expect(page).to_have_url(re.compile("/services/pages/desk/research$"))
+    expect(page).to_have_url(re.compile("/services/pages/desk/patient$"))
     assert {address.split("/")[2] for address in addresses if not address.startswith(("data:", "blob:"))} == {f"127.0.0.1:{hub.port}"}
 
 

@@ -12,8 +12,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import ROOT, take_free_port
+from tests.conftest import ROOT
 from tests.running_hub import HEALTH, PROGRAMS, RunningHub, outside_environment
+from tests.worker import take_free_port
 
 
 def start_and_wait(**settings: str) -> subprocess.CompletedProcess[str]:
@@ -97,7 +98,16 @@ def test_no_process_holds_another_ones_secret(hub: RunningHub) -> None:
     folder = hub.data_dir / "secrets"
     secrets = {file.name: file.read_bytes().strip() for file in folder.iterdir() if file.suffix not in {".pem", ".json"}}
     passwords = {account["username"]: account["password"].encode() for account in hub.accounts()}
-    assert set(secrets) >= {"proxy-token", "hub-cookie", "hub-crypt", "service-hub", "service-mart", "service-followers", "service-demo"}
+    assert set(secrets) >= {
+        "proxy-token",
+        "hub-cookie",
+        "hub-crypt",
+        "service-hub",
+        "service-mart",
+        "service-research",
+        "service-followers",
+        "service-demo",
+    }
     tree = [psutil.Process(hub.process.pid), *psutil.Process(hub.process.pid).children(recursive=True)]
     assert len(tree) > len(PROGRAMS)
     proxy = hub.pids()["proxy"]
@@ -127,6 +137,7 @@ def test_a_program_gets_only_its_own_settings(hub: RunningHub) -> None:
         "mart": ("MART_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
         "masks": ("MASKS_", "IMAGES_URL", "OPENBLAS_NUM_THREADS"),
         "evidence": ("EVIDENCE_", "RIS_URL", "IMAGES_URL", "OPENBLAS_NUM_THREADS"),
+        "research": ("RESEARCH_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
         "followers": ("FOLLOWERS_", "RIS_URL", "IMAGES_URL", "SERVICE_"),
     }
     pids = hub.pids()

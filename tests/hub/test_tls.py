@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pynetdicom import AE
 
-from tests.conftest import ROOT, take_free_port
+from tests.conftest import ROOT
 from tests.running_hub import HEALTH, RunningHub, outside_environment
+from tests.worker import take_free_port
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import take_free_port
 from tests.mart.house import House
+from tests.worker import take_free_port
 
 MODALITIES = ("CT", "MR", "DX")
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ROOT = Path(__file__).resolve().parents[2]
 SAME = {"Sec-Fetch-Site": "same-origin"}
-SERVICES = ("hub", "pages", "mart", "followers")
+SERVICES = ("hub", "pages", "mart", "research", "followers")
 PASSWORD = "correct horse battery"
 PEOPLE = {
     "admin": [("administrator", "CENTRE")],
@@ -127,14 +127,22 @@ class House:
         }
         return base | own[name]
 
+    def command_of(self, name: str) -> list[str]:
+        """How a service is started."""
+        return {"ris": ["-m", "ris"], "node": ["-m", "dicom_node"], "mart": ["-m", "pipelines.mart"]}[name]
+
+    def address(self, name: str) -> str:
+        """Where a service answers."""
+        return {"ris": self.ris, "node": self.images, "mart": self.mart}[name]
+
     def start(self, name: str, *, data: str = "mart", wait: bool = True) -> None:
-        command = {"ris": ["-m", "ris"], "node": ["-m", "dicom_node"], "mart": ["-m", "pipelines.mart"]}[name]
+        command = self.command_of(name)
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *command], cwd=ROOT, env=self.environment(name, data), stdout=log, stderr=log, start_new_session=True
             )
         if wait:
-            url = {"ris": self.ris, "node": self.images, "mart": self.mart}[name]
+            url = self.address(name)
             wait_for(lambda: httpx.get(f"{url}/healthz", timeout=2).status_code == 200, 30, lambda: f"{name}: {self.log(name)[-2000:]}")
 
     def command(self, *words: str, data: str = "mart", seconds: float = 40) -> subprocess.CompletedProcess[str]:

@@ -112,7 +112,7 @@ def test_from_the_note_to_the_figure_and_the_worklist(tmp_path: Path, free_port:
     from running_node import image
 
     from pipelines.linking import newest_arrivals
-    from tests.conftest import take_free_port
+    from tests.worker import take_free_port
 
     del free_port
     house = House(tmp_path, take_free_port)

@@ -20,7 +20,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydicom.dataset import Dataset, FileMetaDataset
 
-from tests.dicom_node.running_node import ROOT, RunningNode, free_port, image, uid
+from tests.dicom_node.running_node import ROOT, RunningNode, image, uid
+from tests.worker import take_free_port
 
 from .phantom import Phantom, trunk
 
@@ -107,7 +108,7 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("masks")
     node = RunningNode(folder / "node", Ed25519PrivateKey.generate()).start()
-    port = free_port()
+    port = take_free_port()
     environment = {key: os.environ[key] for key in ("PATH", "LANG", "HOME") if key in os.environ} | {
         "MASKS_DATA": str(folder / "kept"), "MASKS_PORT": str(port), "MASKS_TICKET_KEY": str(node.data / "public.pem"), "IMAGES_URL": node.url,
         "OPENBLAS_NUM_THREADS": "1", "MASKS_VOXELS": "1000000",

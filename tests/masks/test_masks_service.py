@@ -106,6 +106,9 @@ def test_nobody_gets_more_than_the_node_would_show(house: House) -> None:
         assert house.call(method, path, browser, **more).status_code == 401, "a browser's ticket outside its cookie"
         wrong_role = house.call(method, path, house.ticket(operations=["statistics.view"]), **more)
         assert (wrong_role.status_code, wrong_role.json()["code"]) == (403, "right.missing")
+        unlicensed = house.call(method, path, house.ticket(functions=["V-8", "V-27"]), **more)
+        assert (unlicensed.status_code, unlicensed.json()["code"]) == (403, "function.missing")
+        assert house.call(method, path, house.ticket(functions=None), **more).json()["code"] == "function.missing"
         elsewhere = house.call(method, path, house.ticket(("H02",)), **more)
         assert (elsewhere.status_code, elsewhere.json()["code"]) == (404, "series.unknown")
     cookie = {"Cookie": f"hub-ticket={browser}"}

@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.conftest import take_free_port
 from tests.pages.running import Pages
+from tests.worker import take_free_port
 
 
 @pytest.fixture(scope="package")

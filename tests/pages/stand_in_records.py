@@ -83,6 +83,7 @@ async def me(request: Request) -> Response:
             "operations": [],
             "institutions": ["*"],
             "desks": desks,
+            "image_functions": ["*"],
             "landing": desks[0],
             "preferences": state["preferences"],
         }

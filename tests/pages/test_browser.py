@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import take_free_port
 from tests.pages.running import Pages, wait_for
+from tests.worker import take_free_port
 
 pytestmark = pytest.mark.clause("H-2")
 

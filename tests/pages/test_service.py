@@ -205,6 +205,15 @@ def test_desk_of_another_role_is_refused_in_words(pages: Pages) -> None:
         assert client.get("desk/technician").status_code == 200
 
 
+@pytest.mark.clause("H-6")
+def test_without_its_environment_itkwidgets_says_so(pages: Pages) -> None:
+    with pages.client("doctor") as client:
+        answer = client.get("desk/itk")
+        assert answer.status_code == 503
+        assert "未安装 itkwidgets 三维" in answer.text and "VR" in answer.text
+        assert client.get("itk/viewer.html").status_code == 404
+
+
 def test_only_a_good_browser_ticket_opens_a_desk(pages: Pages) -> None:
     tickets = {
         "none": None,
@@ -312,3 +321,19 @@ def test_first_load_is_small(pages: Pages) -> None:
         files = {entry["js"], *entry["css"], *entry["imports"], manifest["boot"]["js"]}
         compressed = sum(min(p.stat().st_size for p in (pages.dist / f, pages.dist / f"{f}.br") if p.exists()) for f in files)
         assert compressed < 300_000, f"{name}: {compressed} bytes"
+
+
+def test_a_further_window_needs_no_kernel_but_the_right(pages: Pages) -> None:
+    with pages.client() as nobody, pages.client("anna") as anna:
+        away = nobody.get("window/reading")
+        assert (away.status_code, away.headers["location"].split("?")[0]) == (302, "/hub/ticket")
+        anna.cookies.set("hub-ticket", pages.ticket("anna", operations=["exam.view", "statistics.view"]))
+        assert anna.get("window/reading").status_code == 403
+        anna.cookies.set("hub-ticket", pages.ticket("anna", operations=["image.view"]))
+        answer = anna.get("window/reading")
+        assert answer.status_code == 200
+        assert facts(answer.text, "page")["kernel"] is False
+        assert 'id="kernel"' not in answer.text
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert anna.get("window/statistics").status_code == 404
+        assert anna.get("window/reading?theme=x").status_code == 400

@@ -21,6 +21,7 @@ from hub_config.demo.examinations import EXAMINATIONS
 from hub_config.demo.hospitals import CLINICAL_ROLES
 from hub_config.demo.staff import RecordsRefusedError, StaffMember
 from hub_config.keys import ensure_secrets
+from tests.worker import take_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 120 + 24 + len(EXAMINATIONS) - 2
@@ -114,14 +115,7 @@ class Hub:
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    import socket
-
-    probes = [socket.socket() for _ in range(3)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
+    ports = [take_free_port() for _ in range(3)]
     made = Hub(tmp_path_factory.mktemp("demo"), ports)
     try:
         made.start("ris", made.ris_url)
@@ -155,6 +149,8 @@ def test_accounts_and_devices_are_exactly_as_promised(hub: Hub) -> None:
     for one in (accounts[0], next(one for one in accounts if one["role"] == "patient")):
         with hub.member(one["username"]) as member:
             assert member.get("/me")["assignments"] == [{"role": one["role"], "institution": one["institution"]}]
+    with hub.member("researcher.xach") as member:
+        assert [(one["code"], one["pixels"]) for one in member.get("/me/projects")["projects"]] == [("demo", True)]
     devices = json.loads((hub.data / "demo-devices.json").read_text())
     assert all(set(one) == {"aet", "institution", "may"} and len(one["aet"]) <= 16 for one in devices)
     assert {one["institution"] for one in devices if "store" in one["may"]} == {"XACH", "H01", "H02"}

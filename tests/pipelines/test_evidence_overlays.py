@@ -16,6 +16,7 @@ from pipelines.evidence.encapsulated import encapsulated
 from pipelines.evidence.overlays.contours import add_contours
 from pipelines.evidence.overlays.documents import add_coordinates, tree
 from pipelines.evidence.overlays.images import Images
+from pipelines.evidence.overlays.keyobjects import key_objects
 from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import Unreadable, add_segmentation
 from pipelines.evidence.overlays.series import what_is
@@ -272,3 +273,60 @@ def test_a_presentation_state_is_shown_on_its_images_or_says_why_not() -> None:
     gone = Overlay()
     add_presentation(gone, state, images(slices(), sop_uid="1.9"))
     assert (gone.shapes, gone.window, dict(gone.warnings)) == ([], None, {"presentation_elsewhere": 1})
+
+
+def selection(referenced: list[Dataset], title: Any = codes.DCM.ForReferringProvider, **context: Any) -> Dataset:
+    """A key object selection as highdicom makes it."""
+    content = hd.ko.KeyObjectSelection(title, referenced, description="左肺上叶结节", **context)
+    made: Dataset = hd.ko.KeyObjectSelectionDocument(
+        slices(), content, "1.2.3.1.8", 8, "1.2.3.1.8.1", 1, manufacturer="ACME", institution_name="X"
+    )
+    return made
+
+
+def test_a_key_object_selection_says_what_was_chosen_by_what_and_where_it_is() -> None:
+    every = slices()
+    device = hd.sr.ObserverContext(codes.DCM.Device, hd.sr.DeviceObserverIdentifyingAttributes(hd.UID(), name="ACME Workstation 4"))
+    overlay = Overlay()
+    found = key_objects(overlay, selection([every[2], every[0]], observer_device_context=device), images(every))
+    assert found == {
+        "title": {"code": "113002", "scheme": "DCM", "meaning": "For Referring Provider"},
+        "chosen": True,
+        "device": "ACME Workstation 4",
+        "person": "",
+        "description": "左肺上叶结节",
+        "images": [
+            {"series": "1.2.3.1.1", "sop_uid": "1.2.3.1.1.3", "frame": 1, "index": 2},
+            {"series": "1.2.3.1.1", "sop_uid": "1.2.3.1.1.1", "frame": 1, "index": 0},
+        ],
+    }
+    assert (overlay.images, overlay.shapes, dict(overlay.warnings)) == ({"1.2.3.1.1": {0, 2}}, [], {})
+    # without an observer the equipment stands for it; an image that is not here is counted
+    elsewhere = Overlay()
+    told = key_objects(elsewhere, selection([every[2], every[1]]), images(every[:2]))
+    assert ([one["index"] for one in told["images"]], told["device"], dict(elsewhere.warnings)) == (
+        [1],
+        "ACME",
+        {"key_objects_elsewhere": 1},
+    )
+
+
+def test_a_rejection_and_a_plain_list_single_no_image_out() -> None:
+    every = slices()
+    for title in (codes.DCM.RejectedForQualityReasons, codes.DCM.IncorrectModalityWorklistEntry, codes.DCM.Manifest):
+        assert not key_objects(Overlay(), selection(every[:1], title), images(every))["chosen"]
+    assert key_objects(Overlay(), selection(every[:1], codes.DCM.QualityIssue), images(every))["chosen"]
+
+
+def test_frames_are_singled_out_one_by_one_and_no_more_than_a_page_can_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = slices()
+    document = selection(every[:1])
+    frames = [dict(images(every).frames[0], frame=number, index=number - 1) for number in range(1, 9)]
+    reference = next(item for item in document.ContentSequence if item.ValueType == "IMAGE").ReferencedSOPSequence[0]
+    reference.ReferencedFrameNumber = [3, 5]
+    assert [one["frame"] for one in key_objects(Overlay(), document, Images(frames))["images"]] == [3, 5]
+    del reference.ReferencedFrameNumber
+    monkeypatch.setattr("pipelines.evidence.overlays.keyobjects.MOST_IMAGES", 5)
+    overlay = Overlay()
+    assert len(key_objects(overlay, document, Images(frames))["images"]) == 5
+    assert dict(overlay.warnings) == {"key_objects_left_out": 3}

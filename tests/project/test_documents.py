@@ -46,6 +46,18 @@ def test_lock_holds_every_dependency_with_a_hash():
         assert "--hash=sha256:" in blocks.get(name, ""), f"{name} is not locked: run make lock"
 
 
+def test_lab_lock_holds_every_dependency_of_the_lab_with_a_hash_and_nothing_of_the_hub():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    assert {"include-group": "itk"} in groups["lab"]
+    wanted = [line for group in ("lab", "itk") for line in groups[group] if isinstance(line, str)]
+    lock = (ROOT / "requirements-lab.lock").read_text(encoding="utf-8")
+    blocks = {normal(block.split("==")[0].split("[")[0]): block for block in re.split(r"\n(?=[a-z])", lock) if "==" in block}
+    for line in wanted:
+        name, _ = requirement(line)
+        assert "--hash=sha256:" in blocks.get(name, ""), f"{name} is not locked: run make lock"
+    assert not {"jupyterhub", "sqlalchemy", "fastapi", "voila", "torch"} & set(blocks), "the lab needs nothing of the hub's own"
+
+
 def tracked() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode:

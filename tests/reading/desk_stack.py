@@ -24,7 +24,7 @@ import pydicom
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.conftest import take_free_port
+from tests.worker import take_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "reading-desk-1"
@@ -36,12 +36,15 @@ INSTITUTIONS = [
 PEOPLE = {
     "doctor": ("李医生", "radiologist", "CENTRE"),
     "doctor2": ("赵医生", "radiologist", "CENTRE"),
+    "hanger": ("孙医生", "radiologist", "CENTRE"),
     "reviewer": ("陈主任", "reviewer", "CENTRE"),
     "registrar": ("登记员", "registrar", "CENTRE"),
     "technician": ("王技师", "technician", "CENTRE"),
     "local1": ("周医生", "radiologist", "H01"),
     "local2": ("吴医生", "radiologist", "H02"),
 }
+HANGS = frozenset({"hanger"})
+"""Whose cases are put up by hanging protocols; the others have turned that off, so that each of their tests begins with one view."""
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20.0, says: str = "") -> Any:
@@ -215,6 +218,10 @@ class Stack:
         )
         answer.raise_for_status()
         self.tickets[username] = str(answer.json()["ticket"])
+        if username not in HANGS:
+            off = {"version": 0, "document": {"protocols": [], "automatic": False}}
+            with self.person(username) as person:
+                person.put("/me/preferences/hanging-protocols", json=off).raise_for_status()
         return self.tickets[username]
 
     def person(self, username: str) -> httpx.Client:

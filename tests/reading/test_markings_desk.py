@@ -249,7 +249,9 @@ def test_what_others_draw_comes_in_without_losing_a_drawing_under_way(stack: Sta
     expect(by(page, "marking")).to_have_count(2)
     saved(page, 2)
     expect(by(reviewer, "marking")).to_have_count(2)
-    assert sorted(values(reviewer)) == sorted(values(page))
+    wait_for(
+        lambda: sorted(values(reviewer)) == sorted(values(page)), says="the reviewer sees the whole line, after the half that came first"
+    )
     mine = next(one for one in kept(stack, case[0]) if one["author"]["username"] == "doctor")
     (x0, _), (x1, _) = mine["measurement"]["points"]
     theirs = next(one for one in kept(stack, case[0]) if one["author"]["username"] == "reviewer")

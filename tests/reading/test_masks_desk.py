@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import ROOT, take_free_port
-from tests.reading.desk_stack import Stack, wait_for
+from tests.reading.desk_stack import Stack
 from tests.reading.test_markings_desk import own_copy
 from tests.reading.test_reading_page import by, open_case
 from tests.reading.test_viewing import Open, opened
@@ -24,29 +17,6 @@ from tests.reading.test_viewing import Open, opened
 def case(stack: Stack, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     study = stack.send(own_copy(corpus, "ct-chest-ffs", tmp_path_factory.mktemp("chest")))
     return stack.case("赵一鸣", study_uid=study), study
-
-
-@pytest.fixture(scope="module")
-def masks(stack: Stack) -> Iterator[None]:
-    port = take_free_port()
-    environment = {key: os.environ[key] for key in ("PATH", "LANG", "HOME") if key in os.environ} | {
-        "MASKS_DATA": str(stack.folder / "masks"),
-        "MASKS_PORT": str(port),
-        "MASKS_TICKET_KEY": str(stack.folder / "public.pem"),
-        "IMAGES_URL": f"http://127.0.0.1:{stack.ports['node']}/services/images",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    with (stack.folder / "masks.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "pipelines.masks"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-    api = f"http://127.0.0.1:{stack.ports['proxy-api']}/api/routes/services/masks"
-    try:
-        wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/services/masks/healthz", timeout=2).is_success, 60, says=stack.log("masks"))
-        httpx.post(api, json={"target": f"http://127.0.0.1:{port}"}).raise_for_status()
-        yield
-    finally:
-        httpx.delete(api)
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
 
 
 @pytest.mark.clause("V-34", "V-35", "V-36")
@@ -61,6 +31,9 @@ def test_bone_and_table_go_and_come_back_by_the_toolbar(open_desk: Open, case: t
         by(page, f"mask-{kind}").click()
         expect(by(page, f"mask-{kind}")).to_have_attribute("aria-pressed", "true", timeout=60_000)
         expect(warnings).to_contain_text(said)
+    panel, stage = (page.locator(name).bounding_box() for name in ('[data-testid="panel-masks"]', ".stage"))
+    assert panel and stage
+    assert stage["x"] <= panel["x"] and panel["x"] + panel["width"] <= stage["x"] + stage["width"]  # not over the report
     by(page, "mask-keep").click()
     expect(by(page, "mask-untouch")).to_be_enabled(timeout=60_000)
     by(page, "mask-untouch").click()

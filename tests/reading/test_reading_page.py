@@ -263,7 +263,7 @@ def test_the_next_case_comes_without_loading_a_page(stack: Stack, open_desk: Ope
 def test_a_half_typed_pinyin_is_never_saved(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("孙悦")
     page = open_desk("doctor")
-    row(page, accession).click()
+    open_case(page, accession)
     sent: list[dict[str, Any]] = []
 
     def look(request: Request) -> None:
@@ -288,10 +288,10 @@ def test_a_half_typed_pinyin_is_never_saved(stack: Stack, open_desk: Open) -> No
 def test_two_places_at_once_lose_no_text(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("周全")
     here, there = open_desk("doctor", quiet=False), open_desk("doctor", quiet=False)
-    row(here, accession).click()
+    open_case(here, accession)
     by(here, "report-findings").fill("共同的开头")
     saved(here)
-    row(there, accession).click()
+    open_case(there, accession)
     expect(by(there, "report-findings")).to_have_value("共同的开头")
     by(there, "report-findings").fill("那边的文字")
     saved(there)
@@ -310,7 +310,7 @@ def test_two_places_at_once_lose_no_text(stack: Stack, open_desk: Open) -> None:
 def test_text_typed_while_ris_is_dead_is_kept_and_sent(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("郑重")
     page = open_desk("doctor", quiet=False)
-    row(page, accession).click()
+    open_case(page, accession)
     write(page, "之前", "意见")
     saved(page)
     stack.kill("ris")
@@ -334,7 +334,7 @@ def test_text_typed_while_ris_is_dead_is_kept_and_sent(stack: Stack, open_desk: 
 def test_a_page_that_dies_before_saving_finds_its_text_again(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("钱多多")
     page = open_desk("doctor", quiet=False)
-    row(page, accession).click()
+    open_case(page, accession)
     by(page, "report-findings").fill("开头")
     saved(page)
     page.route("**/draft", lambda route: route.abort())
@@ -342,7 +342,7 @@ def test_a_page_that_dies_before_saving_finds_its_text_again(stack: Stack, open_
     expect(by(page, "report-saved")).to_contain_text("已保存在本机")
     page.unroute("**/draft")
     page.reload(wait_until="commit")
-    row(page, accession).click()
+    open_case(page, accession)
     expect(by(page, "report-findings")).to_have_value("没有送到的文字")
     saved(page)
     assert report_of(stack, "doctor", accession)["findings"] == "没有送到的文字"
@@ -352,6 +352,7 @@ def test_a_page_that_dies_before_saving_finds_its_text_again(stack: Stack, open_
 def test_a_list_that_cannot_be_had_says_so_and_tries_again(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("冯宽")
     page = open_desk("doctor", quiet=False)
+    by(page, "search").fill(accession)
     row(page, accession).wait_for()
     page.route("**/worklist?**", lambda route: route.fulfill(status=500, body="{}"))
     by(page, "view-mine").click()

@@ -92,6 +92,29 @@ def test_the_toolbar_measures_undoes_and_turns(open_desk: Open, case: tuple[str,
     expect(left).to_have_text(before)
     by(page, "tool-rotate-right").click()
     expect(page.locator(".px-edge-top")).to_have_text(before)
+    angle = page.locator('.px-line[data-item="rotation"]')
+    expect(by(page, "turn-angle")).to_have_value("90")
+    by(page, "turn-angle").fill("-12.5")
+    by(page, "turn-angle").press("Enter")
+    expect(angle).to_have_text("旋转 -12.5°")
+    by(page, "turn-angle").fill("")
+    by(page, "turn-angle").press("Tab")
+    expect(by(page, "turn-angle")).to_have_value("-12.5")  # nothing typed, nothing turned
+    by(page, "turn-none").click()
+    expect(angle).to_have_text("")
+    expect(by(page, "turn-angle")).to_have_value("0")
+    by(page, "tool-turn-free").click()
+    expect(by(page, "panel-turn")).to_have_count(0)
+    box = page.locator(".px-stage").first.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x + 150, y)
+    page.mouse.down()
+    page.mouse.move(x + 106, y + 106)
+    page.mouse.move(x, y + 150)
+    page.mouse.move(x - 75, y + 130)
+    page.mouse.up()
+    expect(angle).to_contain_text("旋转 1")  # about 120 degrees clockwise
     by(page, "tool-reset").click()
     expect(left).to_have_text(before)
 

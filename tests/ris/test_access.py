@@ -344,3 +344,22 @@ def test_problem_words_are_complete() -> None:
         assert all(word.strip() for word in words), code
         assert any("\u4e00" <= one <= "\u9fff" for one in words[0])
     assert Problem("login.wrong").status == 401
+
+
+@pytest.mark.clause("S-8", "V-3", "V-29")
+def test_functions_of_the_viewer_by_institution(house: House) -> None:
+    def functions(username: str) -> list[str]:
+        person = house.as_(username)
+        told = list(person.get("/me")["image_functions"])
+        assert jwt.decode(person.ticket, options={"verify_signature": False})["functions"] == told, "services are told the same"
+        return told
+
+    assert functions("radiologist.c") == ["*"]
+    # I-1 to I-22 of the contract (2.3), in its order
+    numbers = (1, 2, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 19, 20, 22, 23, 24, 25, 27, 32, 33, 37)
+    hospital = [f"V-{number}" for number in numbers]
+    assert len(hospital) == 22
+    assert functions("clinician.hb") == hospital
+    assert functions("radiologist.ha") == hospital
+    assert functions("patient") == []
+    assert functions("operator") == []

@@ -133,3 +133,51 @@ def test_keys_are_kept_as_they_are_named(house: House) -> None:
     assert person.ask("PUT", KEYS, json={"version": version, "document": {"keys": keys}}).status_code == 200
     assert person.get(KEYS)["document"] == {"keys": keys}
     assert house.as_("reviewer.hb").get(KEYS)["document"] == {"keys": {}}
+
+
+HANGING = "/me/preferences/hanging-protocols"
+VIEW: dict[str, Any] = {
+    "series": {"description": "头颅 5.0 H30s", "number": 3, "position": 1},
+    "prior": 0,
+    "view": "images",
+    "window": {"center": 35, "width": 80, "function": "LINEAR"},
+    "gamma": 1,
+    "inverted": False,
+    "rotation": 0,
+    "mirrored": False,
+}
+PROTOCOL: dict[str, Any] = {
+    "name": "头颅两窗", "modality": "CT", "body_part": "HEAD", "words": "平扫, plain*", "age_from": 29, "age_below": 366, "layout": "1x2", "linked": True,
+    "active": 0, "cells": [VIEW | {"rotation": 270, "mirrored": True}, VIEW | {"prior": 1, "view": "coronal", "window": None}],
+}  # fmt: skip
+
+
+@pytest.mark.clause("V-1", "C-2")
+def test_hanging_protocols_are_kept_as_they_were_saved(house: House) -> None:
+    person = house.as_("technician.c")
+    assert person.get(HANGING)["document"] == {"protocols": [], "automatic": True}
+    document = {
+        "protocols": [PROTOCOL, PROTOCOL | {"layout": "4x4", "cells": [VIEW | {"view": "curved"}] + [None] * 15}],
+        "automatic": False,
+    }
+    assert person.ask("PUT", HANGING, json={"version": 0, "document": document}).status_code == 200
+    assert house.login("technician.c").get(HANGING)["document"] == document
+    assert house.as_("reviewer.hb").get(HANGING)["version"] == 0
+    many = {"protocols": [PROTOCOL] * 51, "automatic": True}
+    assert person.ask("PUT", HANGING, json={"version": 1, "document": many}).status_code == 422
+
+
+@pytest.mark.clause("V-1")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": " "}, {"age_from": 366}, {"age_from": -1}, {"layout": "5x1"}, {"layout": "2x2"}, {"active": 2}, {"cells": [None, None]}, {"cells": []},
+        {"cells": [VIEW | {"prior": 1}, None]}, {"cells": [VIEW | {"view": "cpr"}, None]}, {"cells": [VIEW | {"gamma": 9}, None]}, {"body_part": "HEAD!"}, {"more": 1},
+        {"cells": [VIEW | {"series": {"description": "x" * 65}}, None]}, {"cells": [VIEW | {"rotation": 7.5}, None]}, {"cells": [VIEW | {"rotation": 360}, None]},
+    ],
+)  # fmt: skip
+def test_a_screen_that_cannot_be_hung_is_refused(house: House, wrong: dict[str, Any]) -> None:
+    person = house.as_("technician.ha")
+    answer = person.ask("PUT", HANGING, json={"version": 0, "document": {"protocols": [PROTOCOL | wrong]}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "preference.invalid")
+    assert answer.json()["fields"][0]["at"][:2] == ["protocols", 0]

@@ -20,9 +20,9 @@ import pytest
 
 from ris.client import COOKIE, RisClient, RisProblem, ServiceTicket, TicketError, TicketVerifier
 from ris.setting_up import bootstrap, make_administrator
-from tests.conftest import take_free_port
 from tests.ris.conftest import PASSWORD, arrival, new_database, new_key, order, secret_of, settings_in, world
 from tests.ris.test_reports import TEXT
+from tests.worker import take_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

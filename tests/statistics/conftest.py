@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import take_free_port
 from tests.mart.conftest import furnished, study
 from tests.mart.house import ROOT
 from tests.statistics.running import FrontHouse
+from tests.worker import take_free_port
 
 __all__ = ["furnished"]
 APPS = ROOT / "apps"

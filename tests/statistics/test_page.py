@@ -24,7 +24,7 @@ def opened(browser: Browser, front: FrontHouse, username: str, desk: str) -> tup
     faults: list[str] = []
     hosts: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: faults.append(f"{message.text} {message.location.get('url')}") if message.type == "error" else None)
     page.on("request", lambda request: hosts.append(urlsplit(request.url).netloc) if request.url.startswith("http") else None)
     assert page.goto(f"{front.url}/services/pages/desk/{desk}").ok  # type: ignore[union-attr]
     return page, faults, hosts

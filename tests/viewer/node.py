@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.conftest import take_free_port
+from tests.worker import take_free_port
 
 from .server import ROOT
 

@@ -1,9 +1,12 @@
 /** Test page: the public API as a desk uses it, reachable for the tests. */
 import { mountViewer, type Viewer, type ViewerOptions } from '../../apps/viewer/api';
+import { COMMANDS } from '../../apps/viewer/commands';
 
 interface Bench {
   viewers: Record<string, Viewer>;
   events: { name: string; value: unknown; at: number }[];
+  /** The usual keys by command. */
+  keys: Record<string, readonly string[]>;
   mount(id: string, options?: ViewerOptions): Promise<void>;
   pixel(id: string, column: number, row: number, cell?: number): number[];
   greys(id: string, places: [number, number][]): number[][];
@@ -14,6 +17,7 @@ interface Bench {
 const bench: Bench = {
   viewers: {},
   events: [],
+  keys: Object.fromEntries(COMMANDS.map(({ id, keys }) => [id, keys])),
   async mount(id, options = {}) {
     const viewer = await mountViewer(document.getElementById(id) as HTMLElement, { lang: 'zh', author: 'tester', ...options });
     bench.viewers[id] = viewer;

@@ -97,6 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send((self.owner.dist / path.rsplit("/", 1)[1]).read_bytes(), "text/javascript")
         elif path.startswith("/services/images/") and self.owner.node:
             self._from_node(*self.owner.node)
+        elif path.startswith("/services/images/series/") and path.endswith("/planes"):
+            stream = self.owner.streams.get(path.split("/")[5])
+            found = stream.planes if stream else None
+            self._send(json.dumps(found or {}).encode(), "application/json", 200 if found else 404)
         elif path.startswith("/services/images/series/"):
             self._series(path.split("/")[5])
         elif path.startswith("/services/images/studies/"):

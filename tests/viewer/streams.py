@@ -24,11 +24,13 @@ class Stream:
         warnings: list[str] | None = None,
         summary: dict[str, Any] | None = None,
         luts: dict[str, dict[str, Any]] | None = None,
+        planes: dict[str, Any] | None = None,
     ) -> None:
         self.frames = frames
         self.warnings = warnings or []
         self.summary = summary or {}
         self.luts = luts or {}
+        self.planes = planes
         for index, (frame, _) in enumerate(frames):
             frame["index"] = index
 

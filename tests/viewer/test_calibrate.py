@@ -51,7 +51,7 @@ def test_a_known_length_gives_mm_to_the_images_like_this_one(bench: Bench) -> No
     assert (calibration["kind"], calibration["value"], calibration["unit"], calibration["text"]) == ("calibration", 40, "mm", "40")
     assert calibration["author"] == "tester"
     text = bench.text("#a .px-stage svg")
-    assert f"{value:.1f} mm (calibrated)" in text
+    assert f"{value:.1f} mm（已校准）" in text
     assert "已校准 40 mm" in text
     bench.wait_text("#a .px-warnings", "已校准")
     assert "calibrated" in bench.state()["warnings"]

@@ -40,15 +40,16 @@ def stream(values: np.ndarray) -> Stream:
     )
 
 
-def packed(kind: str, mask: np.ndarray, unsure: int = 0, **changed: Any) -> str:
-    """As docs/interfaces.md writes a mask, in base64."""
+def packed(kind: str, mask: np.ndarray, unsure: int = 0, doubt: np.ndarray | None = None, **changed: Any) -> str:
+    """As docs/interfaces.md writes a mask, in base64; `doubt`: where it is not sure."""
     told = {
         "kind": kind, "rows": mask.shape[1], "columns": mask.shape[2], "unsure": unsure,
         "frames": [{"index": len(mask) - 1 - k, "sop_uid": f"1.2.{k}", "frame": 0} for k in range(len(mask))],
     }  # fmt: skip
     head = json.dumps(told | changed).encode()
     bits = np.packbits(mask, bitorder="little").tobytes()
-    return base64.b64encode(struct.pack("<I", len(head)) + head + bits + bytes(len(bits))).decode()
+    doubts = bytes(len(bits)) if doubt is None else np.packbits(doubt, bitorder="little").tobytes()
+    return base64.b64encode(struct.pack("<I", len(head)) + head + bits + doubts).decode()
 
 
 def warnings(bench: Bench, cell: str) -> str:
@@ -87,6 +88,48 @@ def test_bone_goes_from_planes_and_slabs_and_comes_back(bench: Bench) -> None:
     assert bench.call("valueAt", [10, 12]) == BONE
     assert bench.state()["removed"] == []
     assert "去骨" not in warnings(bench, "axial")
+
+
+YELLOW = """cell => {
+  const canvas = [...document.querySelectorAll('#a .px-cell')][cell].querySelector('canvas.px-drawing[data-shapes]');
+  if (!canvas || canvas.dataset.shapes === '0') return 0;
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4) if (data[at + 3] > 0 && data[at] > 200 && data[at + 1] > 150 && data[at + 2] < 60) count += 1;
+  return count;
+}"""
+
+
+@pytest.mark.clause("V-34")
+def test_where_it_is_not_sure_is_yellow_on_planes(bench: Bench) -> None:
+    values, bone = body()
+    doubt = np.zeros_like(bone)
+    doubt[8:12, 10:14, 8:20] = True
+    open_planes(bench, stream(values))
+    bench.call("setPoint", [14 * SPACING, 12 * SPACING, 20.0])
+    bench.settle()
+
+    def yellow(cell: str) -> int:
+        return int(bench.page.evaluate(YELLOW, CELLS[cell]))
+
+    bench.run(SET, [packed("bone", bone, unsure=int(doubt.sum()), doubt=doubt)])
+    bench.settle()
+    for cell in ("axial", "coronal", "sagittal"):
+        bench.until(f"({YELLOW})({CELLS[cell]}) > 20")
+    assert yellow("received") == 0
+    # 12 columns × 4 rows of 40²: the place, not the picture
+    picture = bench.page.locator("#a .px-cell").nth(CELLS["axial"]).bounding_box()
+    assert picture
+    assert yellow("axial") < 0.1 * picture["width"] * picture["height"]
+    # on a plane that holds none of it there is none, in a thick slab there is
+    bench.call("setPoint", [14 * SPACING, 12 * SPACING, 34.0])
+    bench.until(f"({YELLOW})({CELLS['axial']}) === 0")
+    bench.call("setActive", CELLS["axial"])
+    bench.call("setSlab", {"mode": "min", "thickness": 30})
+    bench.until(f"({YELLOW})({CELLS['axial']}) > 20")
+    bench.run(SET, [])
+    bench.until(f"({YELLOW})({CELLS['axial']}) === 0")
+    assert yellow("coronal") == 0
 
 
 @pytest.mark.clause("V-34", "V-35")

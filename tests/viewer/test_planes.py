@@ -324,3 +324,33 @@ def test_the_readers_window_goes_to_the_planes_and_back(bench: Bench) -> None:
     )
     bench.call("reset")  # and reset goes back to what the header says
     assert (bench.state()["window"]["center"], bench.state()["window"]["width"]) == (200, 1000)
+
+
+@pytest.mark.clause("V-1", "V-27", "V-32", "C-2")
+def test_images_planes_and_a_rendering_of_two_series_side_by_side(bench: Bench) -> None:
+    """A whole screen at once: received images, a plane and a rendering in one grid, the leading picture first; then the screen as it is."""
+    bench.mount()
+    bench.server.streams |= {"x": series(), "y": series()}
+    window = {"center": 100, "width": 300}
+    cells = [
+        {"study": "s", "series": "y", "index": 3, "window": window}, {"study": "s", "series": "x", "plane": "coronal"},
+        {"study": "s", "series": "y", "rendering": True}, {"study": "s", "series": "x", "inverted": True, "gamma": 1.5},
+    ]  # fmt: skip
+    bench.run("cells => bench.viewers.a.hang({ layout: '2x2', cells, active: 0, linked: false })", cells)
+    bench.until("bench.events.filter(e => e.name === 'a.shown').length >= 4 && bench.viewers.a.state().rendering !== null", 30)
+    bench.settle()
+    shown = [event for event in bench.run("bench.events") if event["name"] == "a.shown"]
+    assert shown[0]["value"]["cell"] == 0
+    screen = bench.run("bench.viewers.a.screen()")
+    assert [(cell["series"], cell["view"], cell["inverted"], cell["gamma"]) for cell in screen["cells"]] == [
+        ("y", "images", False, 1), ("x", "coronal", False, 1), ("y", "rendering", False, 1), ("x", "images", True, 1.5),
+    ]  # fmt: skip
+    assert screen["cells"][0]["window"] == window | {"function": "LINEAR"}
+    assert (bench.state()["index"], bench.state()["active"], bench.state()["series"]) == (3, 0, "y")
+    value = bench.run("bench.viewers.a.valueAt([20, 30])")
+    expected = 255 * min(1, max(0, (value - 99.5) / 299 + 0.5))
+    assert bench.grey(20, 30)[0] == pytest.approx(expected, abs=1.5)
+    bench.run("bench.viewers.a.hang({ layout: '1x2', cells: [null, { study: 's', series: 'x' }], active: 1, linked: false })")
+    bench.until("bench.viewers.a.state().series === 'x' && bench.viewers.a.state().index >= 0")
+    assert [cell and cell["view"] for cell in bench.run("bench.viewers.a.screen().cells")] == [None, "images"]
+    assert bench.state()["rendering"] is None

@@ -1,4 +1,5 @@
 /** Requests to any `/services/` address: JSON in and out, problems as words, safe retries, renewal of the session. */
+import { freshId } from './freshId'
 import { asProblem, knownProblem, Problem, problemFrom } from './problem'
 import { renewSession, session } from './session'
 
@@ -26,11 +27,7 @@ export interface Api {
 }
 
 /** A new key for one intended action; keep it for the repeats of that action and no other. */
-export function idempotencyKey(): string {
-  // randomUUID exists only in secure contexts; a hospital's first start may be plain http on an address.
-  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-}
+export const idempotencyKey = freshId
 
 export function address(url: string, query?: Query): string {
   if (!query) return url

@@ -25,16 +25,19 @@ function look(): void {
 }
 
 const watcher = new MutationObserver(look)
-watcher.observe(document.documentElement, { childList: true, subtree: true })
 function arrived(): void {
   watcher.disconnect()
   look()
   // A page cut off in the middle has no view: the desk object will never come.
   if (!document.getElementById('view-mark')) link.end('kernel.failed')
 }
-if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', arrived)
-else arrived()
-look()
+// A further window of a desk has no kernel: nothing is waited for, and nothing is missed.
+if (read<{ kernel?: boolean }>('page')?.kernel !== false) {
+  watcher.observe(document.documentElement, { childList: true, subtree: true })
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', arrived)
+  else arrived()
+  look()
+}
 
 // A hint only: the service waits some seconds and ends the kernel only if no websocket is there any more.
 addEventListener('pagehide', () => {

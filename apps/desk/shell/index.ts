@@ -1,4 +1,5 @@
 /** Everything a desk may import from the shell. */
+export { freshId } from './freshId'
 export { address, api, idempotencyKey, type Api, type Query, type RequestOptions } from './api'
 export { beforeReopen, connection, mayAct, reopen, type Connection } from './connection'
 export { defineDesk, type Desk, type DeskContext, type DeskDefinition } from './desk'

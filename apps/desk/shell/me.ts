@@ -20,6 +20,8 @@ export interface Me {
   operations: string[]
   institutions: string[]
   desks: string[]
+  /** Clauses whose functions of the image viewer the account has; `*`: all. */
+  image_functions: string[]
   landing: string
   preferences: Record<string, unknown>
 }

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { knownProblem, Problem } from '../../desk/shell'
 import type { Measurement } from '../../viewer/api'
 import type { Marking } from '../records'
-import { MarkingSave, type Change, type MarkingSaveState } from './markingSave'
+import { MarkingSave, type Change } from './markingSave'
+import type { OutboxState } from './outbox'
 
 const WORDS = { zh: { title: '', action: '' }, en: { title: '', action: '' } }
 
@@ -14,7 +15,7 @@ export function length(id: string, x = 10, more: Partial<Measurement> = {}): Mea
 /** A record with versions, as ris keeps it (independent of the code under test), and a local store; both can be told to fail. */
 function bench() {
   const rows = new Map<string, { version: number; measurement: Measurement; removed: boolean }>()
-  const world = { rows, log: [] as string[], states: [] as MarkingSaveState['kind'][], local: new Map<number, Change[]>(), overtaken: [] as [string, string | null][], refused: [] as string[], fail: null as Problem | null, loseAnswer: false, delay: 0 }
+  const world = { rows, log: [] as string[], states: [] as OutboxState['kind'][], local: new Map<number, Change[]>(), overtaken: [] as [string, string | null][], refused: [] as string[], fail: null as Problem | null, loseAnswer: false, delay: 0 }
   const marking = (id: string): Marking => {
     const row = rows.get(id) as { version: number; measurement: Measurement; removed: boolean }
     return { id, ...row, author: { username: 'me', name: '' }, changed_by: { username: 'me', name: '' }, created_at: '', updated_at: '2026-11-23T01:05:12Z', changeable: true }

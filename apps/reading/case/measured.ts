@@ -1,7 +1,7 @@
 /** A measurement in words: its kind, and its value as it stands on the image. */
 import type { Measurement } from '../../viewer/api'
 import { isKind, isNote } from '../../viewer/measure/kinds'
-import { valueText } from '../../viewer/measure/length'
+import { unitText, valueText } from '../../viewer/measure/length'
 import { isWord, say, type Lang } from '../words'
 
 export function kindWord(lang: Lang, kind: string): string {
@@ -17,7 +17,7 @@ function amount(value: number): string {
 /** The value with its unit, then what else was found (mean of a region); of an annotation what was written. */
 export function valueWords(lang: Lang, { kind, value, unit, stats, text, labels }: Measurement): string[] {
   if (isKind(kind) && isNote(kind)) return ['', ...(text ? text.split('\n') : [])]
-  const of = (text: string): string => (unit === '' ? text : unit === '°' ? `${text}${unit}` : `${text} ${unit}`)
+  const of = (text: string): string => (unit === '' ? text : unit === '°' ? `${text}${unit}` : `${text} ${unitText(unit, lang)}`)
   if (value === null || value === undefined) return ['—']
   if (Array.isArray(value) && labels) {
     const parts = value.map((part, at) => `${labels[at] ?? ''} ${of(part.toFixed(1))}`)

@@ -3,7 +3,7 @@ import { computed, reactive, ref, shallowRef, type ComputedRef, type Ref, type S
 
 import { asProblem, type Problem } from '../../desk/shell'
 import type { Exam, Row, SeriesAhead, SeriesSummary, Summary } from '../records'
-import { firstSeries, sortedSeries, type CaseCache } from './caseCache'
+import { sortedSeries, type CaseCache } from './caseCache'
 
 export interface StudyEntry { study_uid: string; summary: Summary | null; problem: Problem | null }
 export interface Shown { studyUid: string; seriesUid: string }
@@ -23,16 +23,25 @@ export interface OpenCase {
   choose(studyUid: string, seriesUid: string, index?: number): void
   unfold(prior: Row): void
   series(studyUid: string): SeriesSummary[]
+  /** Why the series of a study are not here; null while they are fetched, and when they are. */
+  trouble(studyUid: string): Problem | null
+  /** Asks again for what has not come. By itself too, while the servers do not answer. */
+  retry(): void
   step(by: 1 | -1): void
 }
 
 export interface CaseParts {
   cache: CaseCache
+  /** Puts up the first screen of the case, from what is known of one of its studies; what leads on it, or null when that has no picture. */
+  begin(row: Row, studyUid: string, series: readonly SeriesAhead[]): Shown | null
   show(shown: Shown, index?: number): void
   clear(): void
   /** Whether the active view shows it: the same series may be wanted in another view. */
   visible?(shown: Shown): boolean
 }
+
+/** Milliseconds after which what has failed is asked for again. */
+const AGAIN = 10_000
 
 export function useCase(parts: CaseParts): OpenCase {
   const row = shallowRef<Row | null>(null)
@@ -41,6 +50,27 @@ export function useCase(parts: CaseParts): OpenCase {
   const shown = ref<Shown | null>(null)
   const summaries = reactive(new Map<string, { summary: Summary | null; problem: Problem | null }>())
   const unfolded = reactive(new Set<number>())
+  let again: ReturnType<typeof setTimeout> | null = null
+
+  function quiet(): void {
+    if (again !== null) clearTimeout(again)
+    again = null
+  }
+
+  /** A refusal stays one; a server that is away comes back. */
+  function failed(error: unknown): Problem {
+    const found = asProblem(error)
+    if (found.status === 0 || found.status >= 500) again ??= setTimeout(retry, AGAIN)
+    return found
+  }
+
+  function retry(): void {
+    quiet()
+    const of = row.value
+    if (!of) return
+    if (problem.value) fetchExam(of)
+    for (const [uid, one] of summaries) if (one.problem) fetchSummary(uid, of, of.study_uids.includes(uid))
+  }
 
   const studies = computed(() => (row.value?.study_uids ?? []).map((uid) => ({ study_uid: uid, summary: null, problem: null, ...summaries.get(uid) })))
 
@@ -52,9 +82,7 @@ export function useCase(parts: CaseParts): OpenCase {
   }
 
   function showFirst(studyUid: string, series: readonly SeriesAhead[]): void {
-    if (shown.value) return
-    const first = firstSeries(series)
-    if (first) choose(studyUid, first.series_uid)
+    if (!shown.value && row.value) shown.value = parts.begin(row.value, studyUid, series)
   }
 
   function fetchSummary(uid: string, of: Row, wanted: boolean): void {
@@ -74,12 +102,13 @@ export function useCase(parts: CaseParts): OpenCase {
         if (wanted) showFirst(uid, summary.series)
       },
       (error: unknown) => {
-        if (row.value?.exam_id === of.exam_id && !summaries.get(uid)?.summary) summaries.set(uid, { summary: null, problem: asProblem(error) })
+        if (row.value?.exam_id === of.exam_id && !summaries.get(uid)?.summary) summaries.set(uid, { summary: null, problem: failed(error) })
       },
     )
   }
 
   function open(next: Row): void {
+    quiet()
     row.value = next
     shown.value = null
     problem.value = null
@@ -94,10 +123,12 @@ export function useCase(parts: CaseParts): OpenCase {
   function fetchExam(of: Row): void {
     parts.cache.exams.get(of.exam_id).then(
       (found) => {
-        if (row.value?.exam_id === of.exam_id) exam.value = found
+        if (row.value?.exam_id !== of.exam_id) return
+        exam.value = found
+        problem.value = null
       },
       (error: unknown) => {
-        if (row.value?.exam_id === of.exam_id && !exam.value) problem.value = asProblem(error)
+        if (row.value?.exam_id === of.exam_id && !exam.value) problem.value = failed(error)
       },
     )
   }
@@ -130,7 +161,11 @@ export function useCase(parts: CaseParts): OpenCase {
   }
 
   return {
-    row, exam, problem, studies, shown, unfolded, open, update, choose, unfold, series, step,
-    close: () => void (row.value = exam.value = shown.value = null),
+    row, exam, problem, studies, shown, unfolded, open, update, choose, unfold, series, retry, step,
+    trouble: (uid) => summaries.get(uid)?.problem ?? null,
+    close: () => {
+      quiet()
+      row.value = exam.value = shown.value = problem.value = null
+    },
   }
 }

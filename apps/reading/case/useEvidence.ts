@@ -1,9 +1,11 @@
-/** What others drew or wrote in a series that is no picture: fetched when its card is chosen, laid over the images it belongs to. */
+/**
+ * What others drew, wrote or singled out in a series that is no picture: fetched when its card is chosen, laid over the images it belongs to.
+ */
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
 import { asProblem, type Problem } from '../../desk/shell'
-import type { Viewer, WindowSetting } from '../../viewer/api'
-import type { Evidence, Records, SeriesSummary } from '../records'
+import type { KeyImage, Viewer, WindowSetting } from '../../viewer/api'
+import type { Evidence, KeyObject, Records, SeriesSummary } from '../records'
 
 export interface ChosenEvidence {
   study: string
@@ -18,6 +20,8 @@ export interface EvidenceParts {
   viewer(): Viewer | null
   /** Shows an image of a series, by its position. */
   show(study: string, series: string, index: number, window: WindowSetting | null): void
+  /** Tells the viewer which images a key object selection singles out; none: it is closed. */
+  mark(images: readonly Partial<KeyImage>[]): void
 }
 
 export interface EvidenceView {
@@ -32,8 +36,16 @@ export interface EvidenceView {
   close(): void
   toggle(layer: number): void
   thicken(opacity: number): void
+  /** Shows an image that a key object selection names. */
+  go(image: KeyObject): void
   /** Opens its content, or closes it: with nothing on images that is the end of it. */
   read(on: boolean): void
+}
+
+/** The images of a series' key object selections as the viewer marks them: with what chose them. */
+export function singledOut(study: string, data: Evidence): Partial<KeyImage>[] {
+  return data.objects.flatMap(({ key_objects: keys }) =>
+    keys?.chosen ? keys.images.map(({ series, sop_uid, frame, index }) => ({ study, series, sop_uid, frame, index, made: 'image' as const, by: keys.device || keys.person || 'KOS' })) : [])
 }
 
 export function useEvidence(parts: EvidenceParts): EvidenceView {
@@ -52,6 +64,7 @@ export function useEvidence(parts: EvidenceParts): EvidenceView {
     hidden.value = []
     reading.value = false
     parts.viewer()?.setOverlay(null)
+    parts.mark([])
   }
 
   async function open(study: string, series: SeriesSummary): Promise<void> {
@@ -62,14 +75,19 @@ export function useEvidence(parts: EvidenceParts): EvidenceView {
       const data = await parts.records.evidence(study, series.series_uid)
       if (mine !== turn) return
       chosen.value = { study, series, data, problem: null }
-      const place = data.shown_on[0]
+      const place = data.objects.flatMap((one) => one.key_objects?.images ?? [])[0] ?? data.shown_on[0]
       if (!place) return void (reading.value = true)
       parts.show(study, place.series, place.index, data.window)
+      parts.mark(singledOut(study, data))
       parts.viewer()?.setOverlay({ layers: data.layers, shapes: data.shapes })
       parts.viewer()?.setOverlayLook({ hidden: [], opacity: opacity.value })
     } catch (error) {
       if (mine === turn) chosen.value = { study, series, data: null, problem: asProblem(error) }
     }
+  }
+
+  function go(image: KeyObject): void {
+    if (chosen.value) parts.show(chosen.value.study, image.series, image.index, null)
   }
 
   function toggle(layer: number): void {
@@ -81,5 +99,5 @@ export function useEvidence(parts: EvidenceParts): EvidenceView {
     else close()
   }
 
-  return { chosen, drawn, hidden, opacity, reading, open, close, toggle, read, thicken: (to) => void (opacity.value = to) }
+  return { chosen, drawn, hidden, opacity, reading, open, close, toggle, go, read, thicken: (to) => void (opacity.value = to) }
 }

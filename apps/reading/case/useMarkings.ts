@@ -9,7 +9,8 @@ import { alike } from '../../viewer/alike'
 import type { Measurement, Viewer } from '../../viewer/api'
 import type { KeptStore } from '../keptStore'
 import type { Marking, Person, Records, Row } from '../records'
-import { MarkingSave, type Change, type MarkingSaveState } from './markingSave'
+import { MarkingSave, type Change } from './markingSave'
+import type { OutboxState } from './outbox'
 
 export interface KeptMarkings { key: string; username: string; exam: number; changes: Change[] }
 export type MarkingViewer = Pick<Viewer, 'measurements' | 'setMeasurements' | 'mergeMeasurements' | 'removeMeasurement'>
@@ -29,7 +30,7 @@ export interface Markings {
   list: ShallowRef<readonly ListedMarking[]>
   status: Ref<'loading' | 'ready' | 'failed'>
   problem: ShallowRef<Problem | null>
-  save: Ref<MarkingSaveState>
+  save: Ref<OutboxState>
   open(row: Marked): void
   /** The open case has other images now. */
   update(row: Marked): void
@@ -62,7 +63,7 @@ export function useMarkings(parts: MarkingParts): Markings {
   const list = shallowRef<readonly ListedMarking[]>([])
   const status = ref<'loading' | 'ready' | 'failed'>('ready')
   const problem = shallowRef<Problem | null>(null)
-  const save = ref<MarkingSaveState>({ kind: 'clean' }) as Ref<MarkingSaveState>
+  const save = ref<OutboxState>({ kind: 'clean' }) as Ref<OutboxState>
   let current: Marked | null = null
   const priors = new Map<number, Marked>()
   /** What ris has, by id; removed ones too, with the version to go on from. */

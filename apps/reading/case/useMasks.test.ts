@@ -75,6 +75,29 @@ describe('bone and table out of the planes of a series', () => {
     expect(service.asked.at(-1)?.body).toEqual({ kind: 'bone', keep: [[1, 2, 3]], remove: [] })
   })
 
+  it('puts bone back and takes it out again as it was, with its touches and without asking anew', async () => {
+    const service = new Service()
+    const { masks, shown } = desk(service)
+    await settled(masks.toggle('bone'))
+    await settled(masks.touch('keep'))
+    const asked = service.asked.length
+    await settled(masks.toggle('bone'))
+    expect([masks.on.value, shown.at(-1)]).toEqual([[], []])
+    await settled(masks.toggle('bone'))
+    expect([masks.on.value, shown.at(-1), masks.touches.value, service.asked.length]).toEqual([['bone'], ['bone'], 1, asked])
+  })
+
+  it('puts back what the viewer still takes out of a study that is opened again', async () => {
+    const { masks, shown, state } = desk(new Service())
+    await settled(masks.toggle('table'))
+    state.value = { study: '9.9', series: '9.8', point: null, removed: [] }
+    await nextTick()
+    state.value = { study: '1.2', series: '1.3', point: null, removed: ['table'] }
+    await nextTick()
+    expect(masks.on.value).toEqual([])
+    expect(shown.at(-1)).toEqual([])
+  })
+
   it('says why it failed and takes nothing out', async () => {
     const { masks, shown } = desk(new Service('failed'))
     await settled(masks.toggle('bone'))

@@ -21,6 +21,8 @@ interface Job {
 
 interface Kept {
   contents: Map<MaskKind, ArrayBuffer>
+  /** Those that are put back for now: a reader compares with and without, and his touches stay. */
+  off: Set<MaskKind>
   touches: Touch[]
 }
 
@@ -53,7 +55,7 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
   const here = computed(() => {
     void version.value
     const one = kept.get(state()?.series ?? '')
-    return one ? { kinds: [...one.contents.keys()], touches: one.touches } : null
+    return one ? { kinds: [...one.contents.keys()].filter((kind) => !one.off.has(kind)), touches: one.touches } : null
   })
 
   watch(() => state()?.study, () => {
@@ -61,6 +63,11 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
     kept.clear()
     problem.value = null
     version.value += 1
+  })
+
+  // The viewer still has the masks of a study that was left and is opened again: nothing may be missing of which this panel does not say so.
+  watch(() => [state()?.series, state()?.removed?.length], ([series, removed]) => {
+    if (removed && !kept.get(String(series))?.contents.size) viewer()?.setMasks([])
   })
 
   function cancel(): void {
@@ -89,7 +96,7 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
 
   function show(series: string): void {
     const one = kept.get(series)
-    if (viewer()?.state().series === series) viewer()?.setMasks(ORDER.flatMap((kind) => one?.contents.get(kind) ?? []))
+    if (viewer()?.state().series === series) viewer()?.setMasks(ORDER.flatMap((kind) => (one?.off.has(kind) ? [] : (one?.contents.get(kind) ?? []))))
     version.value += 1
   }
 
@@ -104,8 +111,9 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
     const of = (how: Touch['how']): Point[] => touches.filter((touch) => touch.how === how).map(({ at }) => at)
     try {
       const content = await fetched(study, series, kind === 'bone' ? { kind, keep: of('keep'), remove: of('remove') } : { kind }, signal)
-      const one = kept.get(series) ?? { contents: new Map<MaskKind, ArrayBuffer>(), touches: [] }
+      const one = kept.get(series) ?? { contents: new Map<MaskKind, ArrayBuffer>(), off: new Set<MaskKind>(), touches: [] }
       one.contents.set(kind, content)
+      one.off.delete(kind)
       if (kind === 'bone') one.touches = touches
       kept.set(series, one)
       show(series)
@@ -120,8 +128,7 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
     const series = state()?.series ?? ''
     const one = kept.get(series)
     if (!one?.contents.has(kind)) return make(kind, [])
-    one.contents.delete(kind)
-    if (kind === 'bone') one.touches = []
+    if (!one.off.delete(kind)) one.off.add(kind)
     show(series)
   }
 

@@ -49,14 +49,22 @@ const OTHER_TEXT = {
   zh: { title: '该报告已有其他文字', action: '请比较两份文字后选择。' },
   en: { title: 'This report already has another text', action: 'Compare the two texts and choose.' },
 }
-const EMPTY: Text = { findings: '', impression: '', positive: null }
+const EMPTY: Text = { findings: '', impression: '', positive: null, key_images: [] }
 
 export function textOf(source: Text): Text {
-  return { findings: source.findings ?? '', impression: source.impression ?? '', positive: source.positive ?? null }
+  // Plain data: it is kept in the browser's own store.
+  const key_images = (source.key_images ?? []).map(({ id, digest, caption }) => ({ id, digest, caption }))
+  return { findings: source.findings ?? '', impression: source.impression ?? '', positive: source.positive ?? null, key_images }
 }
 
 export function sameText(a: Text, b: Text): boolean {
-  return (a.findings ?? '') === (b.findings ?? '') && (a.impression ?? '') === (b.impression ?? '') && (a.positive ?? null) === (b.positive ?? null)
+  return (a.findings ?? '') === (b.findings ?? '') && (a.impression ?? '') === (b.impression ?? '') && (a.positive ?? null) === (b.positive ?? null) && sameKeyImages(a, b)
+}
+
+/** The same pictures in the same order, under the same words. */
+export function sameKeyImages(a: Text, b: Text): boolean {
+  const [left, right] = [a.key_images ?? [], b.key_images ?? []]
+  return left.length === right.length && left.every((one, at) => one.id === right[at]?.id && one.digest === right[at]?.digest && one.caption.trim() === right[at]?.caption.trim())
 }
 
 export function reportSession(parts: SessionParts, row: Row): ReportSession {
@@ -117,8 +125,10 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
   async function load(): Promise<void> {
     status.value = 'loading'
     try {
-      const [found, kept] = await Promise.all([row.report_id ? parts.records.report(row.report_id) : null, parts.drafts.get(key())])
+      const [found, before] = await Promise.all([row.report_id ? parts.records.report(row.report_id) : null, parts.drafts.get(key())])
       report.value = found
+      // What an earlier version of this page kept says nothing about key images.
+      const kept = before && { ...before, key_images: before.key_images ?? found?.key_images ?? [] }
       show(found ?? EMPTY)
       status.value = 'ready'
       problem.value = null

@@ -5,7 +5,7 @@ import { say, type Language, type Word } from '../words';
 import { angleAt, cobbAngle } from './angles';
 import { knownLength } from './calibration';
 import { acetabularIndex, grafAngles, grafType, legLengths, sidesOf, type Leg } from './children';
-import { lengthOf, valueText, valueUnit, type ImagePoint, type Length } from './length';
+import { lengthOf, unitText, valueText, valueUnit, type ImagePoint, type Length } from './length';
 import { pathLength, polygon, ratioOf } from './path';
 import { probeFrame } from './probe';
 import { areaOf, ellipse, rectangle, regionStats, type Region, type RegionStats } from './region';
@@ -55,8 +55,8 @@ interface Kind {
 
 const TWO_LINES: Figure = [[0, 1], [2, 3]];
 
-function amount(value: number, unit: string): string {
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ${unit}`;
+function amount(value: number, unit: string, language: Language): string {
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ${unitText(unit, language)}`;
 }
 
 function degrees(value: number): Reading {
@@ -66,11 +66,11 @@ function degrees(value: number): Reading {
 function inside(on: Measured, region: Region): Reading {
   const { value, unit } = areaOf(on.frame, region);
   const stats = regionStats(on.series, on.index, region);
-  const lines = [`${say('area', on.language)} ${amount(value, unit)}`];
+  const lines = [`${say('area', on.language)} ${amount(value, unit, on.language)}`];
   if (stats) {
     const of = valueUnit(on.frame, on.modality);
     const tail = of === '' ? '' : ` ${of}`;
-    lines.push(`${say('mean', on.language)} ${valueText(stats.mean)} ± ${valueText(stats.sd)}${tail}`, `${valueText(stats.min)} – ${valueText(stats.max)}${tail}`);
+    lines.push(`${say('mean', on.language)} ${valueText(stats.mean)} ± ${valueText(stats.sd)}${tail}`, `${say('range', on.language)} ${valueText(stats.min)}${say('rangeTo', on.language)}${valueText(stats.max)}${tail}`);
   }
   return { value, unit, stats, lines };
 }
@@ -103,12 +103,12 @@ function legs({ frame, language }: Measured, points: readonly ImagePoint[]): Rea
   const { legs: both, difference, unit } = legLengths(frame, points);
   const sides = sidesOf(frame, points[0] as ImagePoint, points[3] as ImagePoint);
   const [femur, tibia, total] = (['femur', 'tibia', 'total'] as const).map((word) => say(word, language));
-  const line = ({ femur: f, tibia: t, total: sum }: Leg, side: string): string => `${side} ${femur} ${f.toFixed(1)} + ${tibia} ${t.toFixed(1)} = ${sum.toFixed(1)} ${unit}`;
+  const line = ({ femur: f, tibia: t, total: sum }: Leg, side: string): string => `${side} ${femur} ${f.toFixed(1)} + ${tibia} ${t.toFixed(1)} = ${sum.toFixed(1)} ${unitText(unit, language)}`;
   return {
     value: [...both.flatMap((leg) => [leg.femur, leg.tibia, leg.total]), difference],
     unit,
     labels: [...sides.flatMap((side) => [femur, tibia, total].map((part) => `${side} ${part}`)), say('difference', language)],
-    lines: [...both.map((leg, side) => line(leg, sides[side] as string)), `${say('difference', language)} ${difference.toFixed(1)} ${unit}`],
+    lines: [...both.map((leg, side) => line(leg, sides[side] as string)), `${say('difference', language)} ${difference.toFixed(1)} ${unitText(unit, language)}`],
   };
 }
 
@@ -117,7 +117,7 @@ function ratio({ frame, language }: Measured, [a, b, c, d]: Four, name: 'ratio' 
   const [first, second] = [lengthOf(frame, a, b), lengthOf(frame, c, d)];
   const value = ratioOf(first.value, second.value);
   const [short, long] = [first, second].sort((one, other) => one.value - other.value) as [Length, Length];
-  return { value, unit: '', lines: [`${say(name, language)} ${value === null ? '—' : value.toFixed(2)}`, `${amount(short.value, short.unit)} / ${amount(long.value, long.unit)}`] };
+  return { value, unit: '', lines: [`${say(name, language)} ${value === null ? '—' : value.toFixed(2)}`, `${amount(short.value, short.unit, language)} / ${amount(long.value, long.unit, language)}`] };
 }
 
 export const KINDS = {
@@ -125,9 +125,9 @@ export const KINDS = {
     tool: 'PxLength',
     least: 2,
     most: 2,
-    read({ frame }, points) {
+    read({ frame, language }, points) {
       const { value, unit } = lengthOf(frame, ...(points as [ImagePoint, ImagePoint]));
-      return { value, unit, lines: [amount(value, unit)] };
+      return { value, unit, lines: [amount(value, unit, language)] };
     },
   },
   probe: {
@@ -149,9 +149,9 @@ export const KINDS = {
     least: 2,
     most: 500,
     figure: 'open',
-    read({ frame }, points) {
+    read({ frame, language }, points) {
       const { value, unit } = pathLength(frame, points);
-      return { value, unit, lines: [amount(value, unit)] };
+      return { value, unit, lines: [amount(value, unit, language)] };
     },
   },
   polygon: { tool: 'PxPolygon', least: 3, most: 500, figure: 'closed', read: (on, points) => inside(on, polygon(points)) },

@@ -1,5 +1,6 @@
 /** Lengths in the image's own units (V-9): mm only where the header gives them, and saying which mm they are. */
 import type { Frame, Region } from '../frame';
+import { say, type Language, type Word } from '../words';
 
 /** Column and row in pixels; (0, 0) is the middle of the first pixel. */
 export type ImagePoint = readonly [number, number];
@@ -41,6 +42,13 @@ export function lengthOf(frame: Frame, from: ImagePoint, to: ImagePoint): Length
     value: Math.hypot((to[0] - from[0]) * column, (to[1] - from[1]) * row),
     unit: spacing ? lengthUnit(frame) : 'px',
   };
+}
+
+const ORIGINS: Record<string, Word> = { detector: 'unitDetector', US: 'unitUltrasound', calibrated: 'unitCalibrated' };
+
+/** A unit as it is read: where its mm come from stands in the reader's language; what is kept and exported does not change. */
+export function unitText(unit: string, language: Language): string {
+  return unit.replace(/ \((detector|US|calibrated)\)$/, (_, origin: string) => say(ORIGINS[origin] as Word, language));
 }
 
 /** Unit of pixel values: Rescale Type (0028,1054); CT means HU where nothing else is said (PS3.3 C.8.2.1.1.2). */

@@ -4,7 +4,7 @@
  */
 import type { Frame } from '../frame';
 import { outline } from './outline';
-import type { OverlayLine, OverlayMask, OverlayPoint, ShownOverlay } from './overlay';
+import type { OverlayLine, OverlayMask, OverlayPoint, Shown } from './overlay';
 
 type ToCanvas = (point: readonly [number, number]) => readonly [number, number];
 
@@ -31,11 +31,12 @@ export class OverlayLayerCanvas {
   }
 
   /** `to`: from a place of the frame to the cell, CSS pixels. */
-  draw(overlay: ShownOverlay | null, frame: Frame | null, to: ToCanvas): void {
-    const shapes = overlay && frame ? overlay.on(frame) : [];
+  draw(overlays: readonly Shown[], frame: Frame | null, to: ToCanvas): void {
+    const parts = frame ? overlays.map((overlay) => ({ overlay, shapes: overlay.on(frame) })) : [];
+    const count = parts.reduce((sum, { shapes }) => sum + shapes.length, 0);
     this.clear();
     const context = this.canvas.getContext('2d');
-    if (!overlay || !frame || !context || shapes.length === 0) {
+    if (!frame || !context || count === 0) {
       this.painted.clear();
       return;
     }
@@ -43,17 +44,19 @@ export class OverlayLayerCanvas {
     const [width, height] = [Math.round(this.parent.clientWidth * dense), Math.round(this.parent.clientHeight * dense)];
     if (this.canvas.width !== width || this.canvas.height !== height) [this.canvas.width, this.canvas.height] = [width, height];
     this.filled = true;
-    this.canvas.dataset['shapes'] = String(shapes.length);
-    const masks = shapes.filter((shape) => shape.kind === 'mask');
-    this.painted = new Map(masks.map((mask) => [mask, this.painted.get(mask) ?? paint(mask, overlay.colour(mask.layer))]));
+    this.canvas.dataset['shapes'] = String(count);
+    const masks = parts.map(({ overlay, shapes }) => ({ overlay, masks: shapes.filter((shape) => shape.kind === 'mask') }));
+    this.painted = new Map(masks.flatMap(({ overlay, masks: all }) => all.map((mask) => [mask, this.painted.get(mask) ?? paint(mask, overlay.colour(mask.layer))] as const)));
     context.save();
     clip(context, frame, to, dense);
-    context.globalAlpha = overlay.look.opacity;
     context.imageSmoothingEnabled = false;
-    for (const mask of masks) lay(context, mask, this.painted.get(mask) as HTMLCanvasElement, to, dense);
+    for (const { overlay, masks: all } of masks) {
+      context.globalAlpha = overlay.look.opacity;
+      for (const mask of all) lay(context, mask, this.painted.get(mask) as HTMLCanvasElement, to, dense);
+    }
     context.restore();
     context.setTransform(dense, 0, 0, dense, 0, 0);
-    for (const shape of shapes) if (shape.kind !== 'mask') trace(context, shape, overlay.colour(shape.layer), to);
+    for (const { overlay, shapes } of parts) for (const shape of shapes) if (shape.kind !== 'mask') trace(context, shape, overlay.colour(shape.layer), to);
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 }

@@ -53,10 +53,17 @@ export interface OverlayLook {
   opacity: number;
 }
 
+/** Something drawn over images. */
+export interface Shown {
+  readonly look: OverlayLook;
+  on(frame: Frame): OverlayShape[];
+  colour(layer: number): string;
+}
+
 const keyOf = (sop: string, frame: number): string => `${sop} ${frame}`;
 
 /** The overlay of one viewer: its shapes by image. */
-export class ShownOverlay {
+export class ShownOverlay implements Shown {
   private readonly shapes = new Map<string, OverlayShape[]>();
   private readonly colours = new Map<number, string>();
   look: OverlayLook = { hidden: [], opacity: 0.4 };

@@ -10,6 +10,8 @@ export type RenderingMode = (typeof RENDERING_MODES)[number];
 
 const MODE_WORDS: Record<RenderingMode, Word> = { turn: 'vrTurn', pan: 'vrPan', window: 'vrWindow', point: 'vrPoint', 'cut-inside': 'vrCutInside', 'cut-outside': 'vrCutOutside' };
 const VIEW_WORDS: Record<EyeView, Word> = { A: 'fromFront', P: 'fromBack', L: 'fromLeft', R: 'fromRight', S: 'fromHead', I: 'fromFeet' };
+/** As the letters at the edges of an image: H and F, not the S and I of other programs. */
+const LETTERS: Record<EyeView, string> = { A: 'A', P: 'P', L: 'L', R: 'R', S: 'H', I: 'F' };
 const SIDES: readonly [Word, Word][] = [['right', 'left'], ['front', 'back'], ['feet', 'head']];
 const THUMBNAIL = 72; // CSS pixels
 
@@ -43,7 +45,7 @@ export class Controls {
     this.root.append(this.panel, this.bar);
     parent.append(this.root);
     this.face = this.button('template', 'vrTemplate', () => this.toggle('templates'), () => '');
-    for (const view of EYE_VIEWS) this.button(`view-${view}`, VIEW_WORDS[view], () => host.change({ view }), () => view);
+    for (const view of EYE_VIEWS) this.button(`view-${view}`, VIEW_WORDS[view], () => host.change({ view }), () => LETTERS[view]);
     for (const mode of RENDERING_MODES) this.modes.set(mode, this.button(`mode-${mode}`, MODE_WORDS[mode], () => host.change({ mode })));
     this.button('crop', 'vrCrop', () => this.toggle('crop'));
     this.button('undo', 'vrUndo', () => host.undo());

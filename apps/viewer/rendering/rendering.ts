@@ -28,6 +28,10 @@ export class Rendering {
     return this.shown?.view.state() ?? null;
   }
 
+  get shownIn(): Cell | null {
+    return this.shown?.cell ?? null;
+  }
+
   /** The picture in a cell, when it is this one. */
   canvasOf(cell: Cell | undefined): HTMLCanvasElement | null {
     return cell && this.shown?.cell === cell ? this.shown.view.canvas : null;
@@ -42,10 +46,15 @@ export class Rendering {
     else if (!this.shown) this.open();
   }
 
+  /** Of the series in this cell; there is one rendering at a time. */
+  openIn(cell: Cell): void {
+    this.close();
+    this.open(cell);
+  }
+
   /** Of the active cell's series; beside its planes where there are some. */
-  private open(): void {
+  private open(active = this.views.active()): void {
     const { views } = this;
-    const active = views.active();
     const source = active.series?.base;
     if (!source) return;
     const cell = active.series instanceof Reformat ? (views.cells().find(({ series }) => series?.base === source && !(series instanceof Reformat)) ?? active) : active;
@@ -66,11 +75,13 @@ export class Rendering {
       close: () => this.close(),
     });
     this.shown = { cell, view };
+    cell.solid = view;
     views.changed();
   }
 
   close(): void {
     this.shown?.view.dispose();
+    if (this.shown) this.shown.cell.solid = null;
     this.shown = null;
     this.views.changed();
   }

@@ -1,5 +1,6 @@
 /** A volume rendering in the place of a cell's picture (V-32, V-33): turned, cropped, cut and seen through templates by hand. */
 import type { Vector } from '../orientation';
+import type { SolidReconstruction } from '../reconstruction';
 import type { ImageSource } from '../source';
 import { inputsOf, NotAVolume } from '../volume/computed';
 import type { Removal } from '../volume/mask';
@@ -61,6 +62,8 @@ export interface RenderingChange {
   mode?: RenderingMode;
   crop?: CropBox;
   bend?: Bend;
+  /** As one was seen before. */
+  seen?: SolidReconstruction;
 }
 
 interface Step {
@@ -81,6 +84,8 @@ export class RenderingView {
   private eye: Eye = eyeFrom('A', [0, 0, 0], 1);
   private home: Eye = this.eye;
   private look: Look | null = null;
+  /** From where it is to be seen, once there is something to see. */
+  private wanted: SolidReconstruction | null = null;
   private range: [number, number] = [0, 1];
   private coarse: RegularGrid | null = null;
   private fine: RegularGrid | null = null;
@@ -153,7 +158,24 @@ export class RenderingView {
     };
   }
 
-  change(change: RenderingChange): void {
+  /** How it is seen, as plain data; null before there is a picture. */
+  seen(): SolidReconstruction | null {
+    const { onward, up, centre, scale } = this.eye;
+    const { crop } = this.step;
+    return this.coarse && { made: 'rendering', onward, up, centre, height: scale * this.root.clientHeight, template: this.template.id, bend: this.bend, crop };
+  }
+
+  private seeAs(seen: SolidReconstruction): void {
+    const { clientHeight } = this.root;
+    this.wanted = this.coarse && clientHeight > 1 ? null : seen;
+    if (this.wanted) return;
+    const { onward, up, centre, height } = seen;
+    this.eye = { onward, up, centre, scale: height / clientHeight };
+    this.refresh();
+  }
+
+  change({ seen, ...own }: RenderingChange): void {
+    const change = seen ? { template: seen.template, bend: seen.bend, crop: seen.crop, ...own } : own;
     const template = TEMPLATES.find(({ id }) => id === change.template);
     if (template) {
       const other = Boolean(template.inside) !== Boolean(this.template.inside);
@@ -164,6 +186,7 @@ export class RenderingView {
     if (change.view) this.eye = eyeFrom(change.view, this.eye.centre, this.eye.scale);
     if (change.mode) this.mode = change.mode;
     if (change.crop) this.record({ ...this.step, crop: validBox(change.crop) });
+    if (seen) this.seeAs(seen);
     this.refresh();
   }
 
@@ -251,6 +274,7 @@ export class RenderingView {
     painter.take(coarse, false);
     this.marks.say(null);
     this.resized();
+    if (this.wanted) this.seeAs(this.wanted);
     painter.move();
     await new Promise((resolve) => setTimeout(resolve, 60));
     if (stopped()) return;

@@ -3,6 +3,12 @@ export interface ToolCell {
   readonly count: number;
   dragWindow(dx: number, dy: number): void;
   scrollBy(images: number): void;
+  readonly framing: {
+    /** Clockwise, degrees. */
+    rotate(degrees: number): void;
+  };
+  /** Where the middle of the image is, CSS pixels within the cell; null before the first. */
+  middle(): readonly [number, number] | null;
   /** Who draws here, for the record of a measurement. */
   readonly author: string;
 }

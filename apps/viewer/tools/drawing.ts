@@ -5,6 +5,7 @@ import { figureOf } from './figure';
 import { lasso } from './lasso';
 import { measure, measuring } from './measuring';
 import { path } from './path';
+import { ownSides } from './sides';
 
 type ToolClass = typeof LengthTool;
 
@@ -25,6 +26,7 @@ function toolFor(kind: MeasurementKind): ToolClass {
     constructor(props: Types.PublicToolProps = {}) {
       super(measuring(props));
       measure(this, kind, keep);
+      if (kind === 'ellipse' || kind === 'rectangle') ownSides(this, kind);
       const figure = figureOf(kind);
       const parts = figure ? path(this, kind) : null;
       if (parts && figure === 'lasso') lasso(this, parts);

@@ -7,7 +7,9 @@ import { placeOf } from '../geometry';
 import { sourceOf } from '../loader';
 import { isEnough, KINDS, type Measured, type MeasurementKind, type Reading } from '../measure/kinds';
 import type { ImagePoint } from '../measure/length';
+import { proposedOf } from '../proposed';
 import { curvedReading } from '../volume/curved/reading';
+import { say } from '../words';
 import { recordOrigin } from './record';
 
 type Stats = Record<string, Record<string, unknown>>;
@@ -37,7 +39,8 @@ export function measure(tool: object, kind: MeasurementKind, keep = false): void
     if (source && isEnough(kind, points.length)) {
       const places = points.map((point) => placeOf(source.frame, point));
       const reading = curvedReading(source.frame, kind, places, read(source, places, annotation.data.label ?? ''), source.language);
-      for (const target of Object.keys(stats)) stats[target] = { ...stats[target], ...marks(reading.value), value: reading.value, unit: reading.unit, lines: reading.lines };
+      const lines = proposedOf(annotation) ? [say('proposed', source.language), ...reading.lines] : reading.lines;
+      for (const target of Object.keys(stats)) stats[target] = { ...stats[target], ...marks(reading.value), value: reading.value, unit: reading.unit, lines };
     }
     annotation.invalidated = false;
     return stats;

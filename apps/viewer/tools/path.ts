@@ -10,6 +10,7 @@ import { sourceOf } from '../loader';
 import type { Frame } from '../frame';
 import { isEnough, KINDS, type MeasurementKind } from '../measure/kinds';
 import { thinned } from '../measure/thin';
+import { proposedOf } from '../proposed';
 import { distanceTo, figureOf, linesOf, type CanvasPoint } from './figure';
 import { innerOf, type DrawnAnnotation, type EditData, type Interaction } from './lengthtool';
 
@@ -19,6 +20,8 @@ export const NEAR = 8;
 const PEN_STEP = 2;
 /** Pixels of the image that a pen's line may be off after it is thinned, and how many points it may have. */
 const PEN = { deviation: 0.2, most: 400 };
+/** Dashes of what is only proposed, CSS pixels. */
+const PROPOSED = '7,5';
 /** A drawing with more points shows only the one that is being moved. */
 const MANY = 20;
 
@@ -189,7 +192,8 @@ export function path(tool: LengthTool, kind: MeasurementKind): PathParts {
     const uid = annotation.annotationUID ?? '';
     const { data } = annotation;
     const styleSpecifier = { toolGroupId: inner.toolGroupId, toolName: KINDS[kind].tool, viewportId: viewport.id, annotationUID: uid };
-    const { color, lineWidth, lineDash, shadow, textbox } = inner.getAnnotationStyle({ annotation, styleSpecifier });
+    const { color, lineWidth, lineDash: dashes, shadow, textbox } = inner.getAnnotationStyle({ annotation, styleSpecifier });
+    const lineDash = proposedOf(annotation) ? PROPOSED : dashes;
     const target = inner.getTargetId(viewport);
     if (!data.cachedStats[target] || annotation.invalidated) {
       data.cachedStats[target] ??= {};

@@ -4,6 +4,7 @@ import type { FramePixels } from '../pixels';
 import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from '../source';
 import type { Removal } from './mask';
 import type { Pixels, SlabMode } from './resample';
+import { Unsure, UNSURE } from './unsure';
 import { FEWEST, volumeOf, type Refusal, type Volume } from './volume';
 
 export interface Slab {
@@ -32,6 +33,9 @@ export abstract class Computed implements ImageSource {
   private refusal: NotAVolume | null = null;
   private pictures = new Map<number, FramePixels>();
   private inputs: Pixels | null = null;
+  /** Where what was taken out of it is not sure. */
+  unsure: Unsure | null = null;
+  private doubts: Pixels | null = null;
 
   /** A subclass calls `prepare` once its own fields are set. */
   constructor(readonly base: ImageSource) {
@@ -93,6 +97,13 @@ export abstract class Computed implements ImageSource {
     return picture;
   }
 
+  private doubtful(volume: Volume, index: number): FramePixels | null {
+    const { removal } = this;
+    if (!removal || !this.pixels(index)) return null; // the cuts are known with the first picture
+    this.doubts ??= doubtsOf(this.base, volume, removal);
+    return this.compute(volume, this.doubts, index, 'max');
+  }
+
   broken(): boolean {
     return false;
   }
@@ -122,7 +133,8 @@ export abstract class Computed implements ImageSource {
     return null;
   }
 
-  protected abstract compute(volume: Volume, inputs: Pixels, index: number): FramePixels;
+  /** One picture; `mode`: another one than that of the setting for what a slab becomes. */
+  protected abstract compute(volume: Volume, inputs: Pixels, index: number, mode?: SlabMode): FramePixels;
 
   /** The pictures there are, `like` a received image in the middle, and which one is shown first. */
   protected abstract lay(volume: Volume, like: Frame): { frames: Frame[]; first: number };
@@ -130,7 +142,7 @@ export abstract class Computed implements ImageSource {
   protected prepare(): void {
     const { header } = this.base;
     this.pictures.clear();
-    this.inputs = this.header = this.volume = this.refusal = null;
+    this.inputs = this.header = this.volume = this.refusal = this.unsure = this.doubts = null;
     if (!header) return;
     const volume = volumeOf(header.frames);
     if (typeof volume === 'string') {
@@ -138,6 +150,7 @@ export abstract class Computed implements ImageSource {
       return;
     }
     this.volume = volume;
+    if (this.removal?.unsure) this.unsure = new Unsure((index) => this.doubtful(volume, index));
     const { frames, first } = this.lay(volume, header.frames[volume.cuts[volume.cuts.length >> 1]?.index ?? 0] as Frame);
     this.header = { frames, order: [first], warnings: [...header.warnings, ...(this.removal?.marks ?? [])] };
   }
@@ -150,6 +163,12 @@ export function inputsOf(base: ImageSource, volume: Volume, removal: Removal | n
     const pixels = base.pixels(index) as FramePixels;
     return removal ? removal.from(base.frame(index), pixels) : pixels;
   });
+}
+
+/** As the pixels of a volume's cuts: where a removal is not sure. */
+function doubtsOf(base: ImageSource, volume: Volume, removal: Removal): Pixels {
+  const sure = new Uint8Array(volume.rows * volume.columns);
+  return volume.cuts.map(({ index }) => ({ values: removal.unsureIn(base.frame(index), UNSURE) ?? sure, min: 0, max: UNSURE, padding: null }));
 }
 
 /** A frame as the rest of the viewer knows it, of square pixels `spacing` mm wide; what only a received image has is empty. */

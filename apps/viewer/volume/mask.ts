@@ -27,6 +27,8 @@ export interface Mask {
   columns: number;
   unsure: number;
   bits: Uint8Array;
+  /** Bits of what is not sure. */
+  doubt: Uint8Array;
   /** By image: position of its first bit. */
   starts: ReadonlyMap<string, number>;
 }
@@ -43,7 +45,7 @@ export function readMask(content: ArrayBuffer): Mask {
   const size = Math.ceil((picture * told.frames.length) / 8);
   if (content.byteLength !== 4 + length + 2 * size) throw new Error('mask: its size is not that of its frames');
   const starts = new Map(told.frames.map(({ sop_uid, frame }, place) => [nameOf(sop_uid, frame), place * picture]));
-  return { kind: told.kind, rows: told.rows, columns: told.columns, unsure: told.unsure, bits: new Uint8Array(content, 4 + length, size), starts };
+  return { kind: told.kind, rows: told.rows, columns: told.columns, unsure: told.unsure, bits: new Uint8Array(content, 4 + length, size), doubt: new Uint8Array(content, 4 + length + size, size), starts };
 }
 
 /** Some masks of one series together; what they leave of an image is made once. */
@@ -58,7 +60,27 @@ export class Removal {
 
   /** What has to stand on every picture, as codes of `warningText`. */
   get marks(): string[] {
-    return [...this.kinds.map((kind) => `${kind}_removed`), ...(this.masks.some(({ unsure }) => unsure > 0) ? ['mask_unsure'] : [])];
+    return [...this.kinds.map((kind) => `${kind}_removed`), ...(this.unsure ? ['mask_unsure'] : [])];
+  }
+
+  /** Whether there is anything that is not sure. */
+  get unsure(): boolean {
+    return this.masks.some(({ unsure }) => unsure > 0);
+  }
+
+  /** Where it is not sure in an image: `mark` there, 0 elsewhere; null when it is sure everywhere in it. */
+  unsureIn(frame: Frame, mark: number): Uint8Array | null {
+    let marks: Uint8Array | null = null;
+    for (const mask of this.masks) {
+      const start = startOf(mask, frame);
+      if (start === undefined || mask.unsure === 0) continue;
+      for (let at = 0; at < mask.rows * mask.columns; at += 1) {
+        if (!has(mask.doubt, start + at)) continue;
+        marks ??= new Uint8Array(mask.rows * mask.columns);
+        marks[at] = mark;
+      }
+    }
+    return marks;
   }
 
   /** The pixels of an image with air where a mask is. */
@@ -66,22 +88,28 @@ export class Removal {
     const name = nameOf(frame.sop_uid, frame.frame);
     const known = this.left.get(name);
     if (known) return known;
-    const made = this.masks.reduce((before, mask) => without(before, mask, name, frame), pixels);
+    const made = this.masks.reduce((before, mask) => without(before, mask, frame), pixels);
     this.left.set(name, made);
     return made;
   }
 }
 
-function without(pixels: FramePixels, mask: Mask, name: string, frame: Frame): FramePixels {
-  const start = mask.starts.get(name);
-  if (start === undefined || mask.rows !== frame.rows || mask.columns !== frame.columns) return pixels;
+const has = (bits: Uint8Array, bit: number): boolean => (((bits[bit >> 3] as number) >> (bit & 7)) & 1) === 1;
+
+/** Where the bits of an image begin; none when the mask is not of it. */
+function startOf(mask: Mask, frame: Frame): number | undefined {
+  return mask.rows === frame.rows && mask.columns === frame.columns ? mask.starts.get(nameOf(frame.sop_uid, frame.frame)) : undefined;
+}
+
+function without(pixels: FramePixels, mask: Mask, frame: Frame): FramePixels {
+  const start = startOf(mask, frame);
+  if (start === undefined) return pixels;
   const signed = pixels.values instanceof Int16Array || pixels.values instanceof Float32Array;
   const air = signed ? AIR : 0;
   const values = pixels.values.slice();
   let any = false;
   for (let at = 0; at < values.length; at += 1) {
-    const bit = start + at;
-    if (((mask.bits[bit >> 3] as number) >> (bit & 7)) & 1 && values[at] !== pixels.padding) {
+    if (has(mask.bits, start + at) && values[at] !== pixels.padding) {
       values[at] = air;
       any = true;
     }

@@ -1,14 +1,14 @@
 /** Multiplanar reformatting (V-27, V-28): three planes of one series beside the series itself, and the way back. */
 import type { Cell } from '../cell';
+import type { CellRequest } from '../cellhost';
 import type { Vector } from '../orientation';
 import { planeOf } from '../geometry';
-import type { ReadersGrey } from '../display';
 import type { LayoutName } from '../layout';
 import type { ImageSource } from '../source';
 import { Cpr, type CprSetting } from './curved/cpr';
 import { ATTITUDES, turnedAbout, type PlaneName } from './planes';
 import type { Removal } from './mask';
-import { Reformat } from './reformat';
+import { Reformat, type Setting } from './reformat';
 import { middleOf } from './volume';
 
 const PLANES: readonly PlaneName[] = ['axial', 'coronal', 'sagittal'];
@@ -23,12 +23,30 @@ export interface Grid {
   put(cell: Cell, source: ImageSource, like: Shown): void;
   /** What is taken out of the planes of a series. */
   removal(base: ImageSource): Removal | null;
+  /** Whether planes may be turned (V-28). */
+  oblique(): boolean;
 }
 
-interface Shown {
+interface Shown extends CellRequest {
   info: Cell['info'];
-  grey: ReadersGrey | null;
-  index?: number;
+}
+
+/** A plane to be shown as it was, and how it was seen. */
+export interface Standing {
+  setting: Setting;
+  look: CellRequest;
+}
+
+/** What of a cell's look goes to other pictures of its images. */
+function lookOf({ info, grey }: Cell): Shown {
+  const readers = grey.readers();
+  return { info, ...(readers ? { grey: readers } : {}) };
+}
+
+/** How a cell looks at its images. */
+function seenIn(cell: Cell): Shown {
+  const { rotation, mirrored } = cell.view();
+  return { ...lookOf(cell), ...(cell.index < 0 ? {} : { index: cell.index }), turn: { rotation, mirrored } };
 }
 
 interface Before {
@@ -46,21 +64,31 @@ export class Mpr {
     return this.before !== null;
   }
 
-  /** The active cell's series in three planes; the fourth cell keeps the received images. */
-  start(): void {
+  /** The active cell's series in three planes; the fourth cell keeps the received images. `at`: one of them as it was, the others through its place. */
+  start(at: Standing | null = null): void {
     const cells = this.grid.cells();
     const from = cells[this.grid.active()];
     const base = from?.series?.base;
     if (this.on || !from || !base) return;
-    this.before = { layout: this.grid.layout(), active: this.grid.active(), cells: cells.map((cell) => ({ source: cell.series, info: cell.info, grey: cell.grey.readers(), index: cell.index })) };
-    const { info, index } = from;
-    const grey = from.grey.readers();
-    this.grid.arrange('2x2', 0);
+    this.before = { layout: this.grid.layout(), active: this.grid.active(), cells: cells.map((cell) => ({ source: cell.series, ...seenIn(cell) })) };
+    const [look, seen] = [lookOf(from), seenIn(from)];
+    const removal = this.grid.removal(base);
+    this.grid.arrange('2x2', at ? PLANES.indexOf(at.setting.name) : 0);
     this.grid.cells().forEach((cell, position) => {
       const name = PLANES[position];
-      if (name) this.grid.put(cell, new Reformat(base, { name, removal: this.grid.removal(base) }), { info, grey });
-      else this.grid.put(cell, base, { info, grey, index });
+      if (!name) this.grid.put(cell, base, seen);
+      else if (at?.setting.name === name) this.grid.put(cell, new Reformat(base, { ...at.setting, removal }), { ...look, ...at.look });
+      else this.grid.put(cell, new Reformat(base, { name, removal, through: at?.setting.through }), look);
     });
+  }
+
+  /** As `start`, of planes that are shown already. */
+  take({ setting, look }: Standing): void {
+    for (const { cell, source } of this.planes()) {
+      const own = source.setting.name === setting.name;
+      if (own) this.grid.arrange(this.grid.layout(), this.grid.cells().indexOf(cell));
+      cell.replace(source.with(own ? setting : { attitude: undefined, through: setting.through }), setting.through ?? null, own ? look : {});
+    }
   }
 
   /** The grid of before; with its images, unless others are about to come. */
@@ -69,7 +97,8 @@ export class Mpr {
     if (!before) return;
     this.before = null;
     const active = this.grid.cells()[this.grid.active()];
-    const [base, grey] = [active?.series?.base, active?.grey.readers() ?? null];
+    const base = active?.series?.base;
+    const { grey } = active ? lookOf(active) : {};
     this.grid.arrange(before.layout, before.active);
     this.grid.cells().forEach((cell, position) => {
       const was = before.cells[position];
@@ -79,15 +108,16 @@ export class Mpr {
     });
   }
 
-  /** The CPR of a curve where the received images were, or these again. */
-  showCurved(setting: CprSetting | null): void {
+  /** The CPR of a curve where the received images were, or these again. `look`: as one was seen, and it is the active view. */
+  showCurved(setting: CprSetting | null, look: CellRequest | null = null): void {
     const cells = this.grid.cells();
     const cell = cells.find(({ series }) => series instanceof Cpr) ?? cells.find(({ series }) => series !== null && !(series instanceof Reformat)) ?? cells[cells.length - 1];
     const series = cell?.series;
     if (!this.on || !cell || !series) return;
-    const like = { info: cell.info, grey: cell.grey.readers() };
-    if (series instanceof Cpr && setting) cell.replace(series.with(setting));
-    else if (setting) this.grid.put(cell, new Cpr(series.base, { ...setting, removal: this.grid.removal(series.base) }), like);
+    const like = lookOf(cell);
+    if (look) this.grid.arrange(this.grid.layout(), cells.indexOf(cell));
+    if (series instanceof Cpr && setting && !look) cell.replace(series.with(setting));
+    else if (setting) this.grid.put(cell, new Cpr(series.base, { ...setting, removal: this.grid.removal(series.base) }), { ...like, ...look });
     else if (series instanceof Cpr) this.grid.put(cell, series.base, like);
   }
 

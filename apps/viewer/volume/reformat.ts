@@ -5,8 +5,8 @@ import type { FramePixels } from '../pixels';
 import type { ImageSource } from '../source';
 import { Computed, likeFrame, type Slab } from './computed';
 import type { Removal } from './mask';
-import { originOf, planesOf, type Attitude, type PlaneName, type Planes } from './planes';
-import { resample, type Pixels } from './resample';
+import { nearest, originOf, planesOf, type Attitude, type PlaneName, type Planes } from './planes';
+import { resample, type Pixels, type SlabMode } from './resample';
 import type { Volume } from './volume';
 
 export type { Slab } from './computed';
@@ -14,7 +14,7 @@ export type { Slab } from './computed';
 export interface Setting {
   name: PlaneName;
   attitude?: Attitude | undefined;
-  /** One of the planes goes through this point, LPS mm. */
+  /** One of the planes goes through this point, and is shown first; LPS mm. */
   through?: Vector | null | undefined;
   slab?: Slab | null | undefined;
   /** What is taken for air. */
@@ -41,15 +41,16 @@ export class Reformat extends Computed {
     return this.setting.removal ?? null;
   }
 
-  protected compute(volume: Volume, inputs: Pixels, index: number): FramePixels {
+  protected compute(volume: Volume, inputs: Pixels, index: number, mode?: SlabMode): FramePixels {
+    const slab = this.setting.slab ?? null;
     const { row, column, spacing, columns, rows } = this.planes as Planes;
-    return resample(volume, inputs, { origin: originOf(this.planes as Planes, index), row, column, spacing, columns, rows }, this.setting.slab ?? null);
+    return resample(volume, inputs, { origin: originOf(this.planes as Planes, index), row, column, spacing, columns, rows }, slab && mode ? { ...slab, mode } : slab);
   }
 
   protected lay(volume: Volume, like: Frame): { frames: Frame[]; first: number } {
     const { name, attitude, through, slab } = this.setting;
     this.planes = planesOf(volume, name, attitude, through ?? null);
-    return { frames: framesOf(this.planes, like, slab ?? null), first: this.planes.depths.length >> 1 };
+    return { frames: framesOf(this.planes, like, slab ?? null), first: through ? nearest(this.planes, through) : this.planes.depths.length >> 1 };
   }
 }
 

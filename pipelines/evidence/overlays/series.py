@@ -14,6 +14,7 @@ from dicom_node.client import NodeClient, TooLargeError
 from pipelines.evidence.overlays.contours import add_contours
 from pipelines.evidence.overlays.documents import add_coordinates, tree
 from pipelines.evidence.overlays.images import gather
+from pipelines.evidence.overlays.keyobjects import key_objects
 from pipelines.evidence.overlays.presentations import add_presentation
 from pipelines.evidence.overlays.segmentation import add_segmentation
 from pipelines.evidence.overlays.shapes import Overlay, TooLarge
@@ -46,7 +47,7 @@ CLASSES = {
 """What a storage class is (PS3.4 B.5), by the beginning of its UID behind the common part; the first that fits."""
 MOST_OBJECTS = 50
 MOST_BYTES = 256 << 20
-DRAWN = frozenset({"segmentation", "contours", "report", "presentation"})
+DRAWN = frozenset({"segmentation", "contours", "report", "presentation", "key_objects"})
 
 
 def what_is(sop_class: str) -> str:
@@ -109,6 +110,7 @@ def _object(node: NodeClient, study: str, series: str, header: Dataset, overlay:
         "what": kind,
         "title": str(header.get("DocumentTitle") or header.get("ContentLabel") or header.get("StructureSetLabel") or ""),
         "document": None,
+        "key_objects": None,
     }
     if kind not in DRAWN:
         return told
@@ -124,6 +126,9 @@ def _object(node: NodeClient, study: str, series: str, header: Dataset, overlay:
             add_contours(overlay, document, images)
         elif kind == "presentation":
             add_presentation(overlay, document, images)
+        elif kind == "key_objects":
+            told["key_objects"] = key_objects(overlay, document, images)
+            told["document"] = tree(document)
         else:
             told["document"] = tree(document)
             add_coordinates(overlay, document, images)
@@ -133,6 +138,7 @@ def _object(node: NodeClient, study: str, series: str, header: Dataset, overlay:
         # Said on the page as unreadable; here so that a fault of ours does not pass for one of the object. No text: it may repeat a header.
         log.warning("object.unreadable", kind=kind, sop_uid=str(document.get("SOPInstanceUID", "")), reason=type(error).__name__)
         del overlay.layers[layers:], overlay.shapes[shapes:]
+        told["key_objects"] = told["document"] = None
         overlay.window, overlay.images = None, images_before
         overlay.warnings["object_unreadable"] += 1
     return told

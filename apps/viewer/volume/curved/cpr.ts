@@ -6,7 +6,7 @@ import type { ImageSource } from '../../source';
 import { Computed, likeFrame, type Slab } from '../computed';
 import type { Removal } from '../mask';
 import { LARGEST } from '../planes';
-import { resampleRows, type Pixels } from '../resample';
+import { resampleRows, type Pixels, type SlabMode } from '../resample';
 import type { Volume } from '../volume';
 import { centrelineThrough, type Centreline } from './centreline';
 import { unroll, type CprMode, type Unrolled } from './unrolled';
@@ -59,9 +59,10 @@ export class Cpr extends Computed {
     return this.setting.removal ?? null;
   }
 
-  protected compute(volume: Volume, inputs: Pixels, index: number): FramePixels {
+  protected compute(volume: Volume, inputs: Pixels, index: number, mode?: SlabMode): FramePixels {
+    const slab = this.setting.slab ?? null;
     const surface = this.surface(index) as Unrolled;
-    return resampleRows(volume, inputs, surface, (y) => surface.rowAt(y), this.setting.slab ?? null);
+    return resampleRows(volume, inputs, surface, (y) => surface.rowAt(y), slab && mode ? { ...slab, mode } : slab);
   }
 
   protected lay(volume: Volume, like: Frame): { frames: Frame[]; first: number } {

@@ -1,9 +1,11 @@
 /** The curve tool (V-29): points set on any planes of one space, moved, put between, taken away, taken back; and the CPR they make. */
 import type { Cell } from '../../cell';
+import type { CellRequest } from '../../cellhost';
 import { offPlane, planeOf, spaceOf, toIndex, toWorld } from '../../geometry';
 import type { CurveShape, Mark } from '../../lines';
 import type { Vector } from '../../orientation';
 import { add, centrelineThrough, distinct, footOn, less, type Centreline } from './centreline';
+import type { Slab } from '../computed';
 import { WIDTHS, type Cpr, type CprSetting } from './cpr';
 
 /** CSS pixels: how near a press takes hold of a point, or of the curve between two. */
@@ -20,8 +22,8 @@ type Canvas = readonly [number, number];
 /** What the curve needs of the views around it. */
 export interface CurveViews {
   cells(): readonly Cell[];
-  /** Puts a CPR of the curve where it belongs, or the received images again. */
-  present(setting: CprSetting | null): void;
+  /** Puts a CPR of the curve where it belongs, or the received images again; `look`: as one was seen before. */
+  present(setting: CprSetting | null, look: CellRequest | null): void;
   changed(): void;
 }
 
@@ -36,6 +38,9 @@ export class CurveDrawing {
   private future: (readonly Vector[])[] = [];
   private held = -1;
   private presenting = 0;
+  private slab: Slab | null = null;
+  /** How the next CPR is seen. */
+  private look: CellRequest | null = null;
   private line: { of: readonly Vector[]; curve: Centreline | null } | null = null;
 
   constructor(private readonly views: CurveViews) {}
@@ -109,6 +114,12 @@ export class CurveDrawing {
     if (!this.finished) this.present();
   }
 
+  /** A CPR as it was. */
+  show({ points, mode, width, slab }: CprSetting, space: string | null, look: CellRequest): void {
+    [this.mode, this.width, this.slab, this.look] = [mode, width, slab ?? null, look];
+    this.set(points, space);
+  }
+
   shape(change: Partial<Pick<CprSetting, 'mode' | 'width'>>): void {
     if (change.mode) this.mode = change.mode;
     if (change.width !== undefined && Number.isFinite(change.width)) this.width = Math.min(WIDTHS.most, Math.max(WIDTHS.least, change.width));
@@ -179,7 +190,9 @@ export class CurveDrawing {
   private present(): void {
     const enough = distinct(this.points).length >= 2;
     this.finished = this.finished && enough;
-    this.views.present(this.finished ? { points: this.points, mode: this.mode, width: this.width } : null);
+    const { points, mode, width, slab, look } = this;
+    this.slab = this.look = null;
+    this.views.present(this.finished ? { points, mode, width, ...(slab ? { slab } : {}) } : null, look);
   }
 
   private pointUnder(cell: Cell, [x, y]: Canvas): number {

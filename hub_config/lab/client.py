@@ -1,0 +1,61 @@
+"""The Hub's side of `control`: asks the service of the rooms over its unix socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+
+class RoomRefusedError(Exception):
+    """There is no room; `code` belongs to `words.WORDS` (with `lab.` in front), `values` fill it."""
+
+    def __init__(self, code: str, values: dict[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code, self.values = code, values or {}
+
+
+class RoomsClient:
+    """One kept connection pool to the service."""
+
+    def __init__(self, socket: Path) -> None:
+        self._client = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://lab", timeout=httpx.Timeout(140, connect=2)
+        )
+
+    async def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+        try:
+            answer = await self._client.request(method, path, **given)
+        except httpx.TransportError as fault:
+            raise RoomRefusedError("away") from fault
+        if answer.status_code == httpx.codes.CONFLICT:
+            said = answer.json()
+            raise RoomRefusedError(said["code"], said["values"])
+        if answer.is_error:
+            raise RoomRefusedError("failed")
+        return dict(answer.json()) if answer.content else {}
+
+    async def start(self, user: str, base_url: str, ticket: str) -> int:
+        """Start a room; the port of its door."""
+        return int((await self._ask("POST", "/room", json={"user": user, "base_url": base_url, "ticket": ticket}))["port"])
+
+    async def is_open(self, user: str) -> bool:
+        """Whether it runs."""
+        return bool((await self._ask("GET", "/room", params={"user": user}))["open"])
+
+    async def wait_for_end(self, user: str) -> str:
+        """Returns when it has ended; why."""
+        return str((await self._ask("GET", "/end", params={"user": user}, timeout=None)).get("why", ""))
+
+    async def enter(self, user: str, ticket: str) -> str:
+        """Address with an invitation for the person's browser; the room has the fresh ticket."""
+        return str((await self._ask("POST", "/enter", json={"user": user, "ticket": ticket}))["url"])
+
+    async def lock(self, user: str) -> None:
+        """His login has ended."""
+        await self._ask("POST", "/lock", json={"user": user})
+
+    async def stop(self, user: str) -> None:
+        """End it."""
+        await self._ask("DELETE", "/room", params={"user": user})
