@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS away (study_uid TEXT PRIMARY KEY, volume TEXT NOT NUL
 CREATE TABLE IF NOT EXISTS volume (name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scanned (volume TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS enrolled (volume TEXT PRIMARY KEY, arrival INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (digest TEXT NOT NULL, volume TEXT NOT NULL, PRIMARY KEY (digest, volume)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (volume TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 _AT_ONCE = 500
@@ -119,9 +120,28 @@ class Copies:
 
     def record(self, copies: Iterable[tuple[str, str, int, State]]) -> None:
         """(digest, volume, bytes, state) as seen just now."""
-        now = time.time()
+        now, rows = time.time(), list(copies)
         with self._transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?, ?, ?)", [(*copy, now) for copy in copies])
+            connection.executemany("INSERT OR REPLACE INTO copy VALUES (?, ?, ?, ?, ?)", [(*row, now) for row in rows])
+            connection.executemany("DELETE FROM begun WHERE digest = ? AND volume = ?", [row[:2] for row in rows])
+
+    def begin(self, digests: Iterable[str], volume: str) -> None:
+        """Copies onto `volume` are about to be written: one that is cut off is known to be there perhaps."""
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR IGNORE INTO begun VALUES (?, ?)", [(digest, volume) for digest in digests])
+
+    def holders(self, digest: str) -> set[str]:
+        """Volumes that may have bytes of the file: known copies, copies that were cut off, and volumes not gone through since this table
+        was made anew."""
+        found = self._connection().execute(
+            "SELECT volume FROM copy WHERE digest = ? AND volume <> ? UNION SELECT volume FROM begun WHERE digest = ?",
+            (digest, ONLINE, digest),
+        )
+        return {volume for (volume,) in found}.union(name for name in self._seen() if not self.is_scanned(name))
+
+    def _seen(self) -> set[str]:
+        """Volumes that were ever in use."""
+        return {name for (name,) in self._connection().execute("SELECT name FROM volume")}.union(self._identities.names())
 
     def enrolled_to(self) -> int | None:
         """Arrival up to which online files have their first row; None: this table is new."""
@@ -142,7 +162,9 @@ class Copies:
 
     def drop(self, digest: str, volume: str) -> None:
         """There is no such copy any more, on purpose."""
-        self._connection().execute("DELETE FROM copy WHERE digest = ? AND volume = ?", (digest, volume))
+        with self._transaction() as connection:
+            for table in ("copy", "begun"):
+                connection.execute(f"DELETE FROM {table} WHERE digest = ? AND volume = ?", (digest, volume))  # noqa: S608
 
     def of(self, digest: str) -> list[Copy]:
         """All copies of one file that are known."""

@@ -32,7 +32,7 @@ class Deletion:
 
     def __init__(self, writer: IndexWriter, feed: Feed, archive: Archive, storage: Storage) -> None:
         self._writer, self._feed, self._archive = writer, feed, archive
-        self._copies, self._plans, self._tombstones = storage.copies, storage.plans, storage.tombstones
+        self._copies, self._tombstones = storage.copies, storage.tombstones
 
     def delete(self, study: str, reason: str, rule: str) -> bool:
         """Delete a study; False when it must stay: files in quarantine name it, and somebody has to decide about them first."""
@@ -128,8 +128,7 @@ class Deletion:
             return set()
         self._archive.set_aside(stone.digest)
         self._copies.drop(stone.digest, ONLINE)
-        known = {copy.volume for copy in self._copies.of(stone.digest)}
-        return known.union(self._plans.current()[1])  # also a copy that was cut off before its row was written
+        return self._copies.holders(stone.digest)
 
     def _in_use(self, digest: str) -> bool:
         database = self._writer.database

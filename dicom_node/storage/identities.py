@@ -28,6 +28,10 @@ class Identities:
         found = self._all().get(name, {})
         return found.get("url"), found.get("id")
 
+    def names(self) -> set[str]:
+        """Every volume there ever was."""
+        return set(self._all())
+
     def remember(self, name: str, url: str, identity: str | None) -> None:
         """A volume was seen at `url`. OSError."""
         known = self._all()

@@ -254,6 +254,8 @@ class Keeper:
         missing = [file for file in files if not any(c.volume == volume.name and c.proven for c in known.get(file.digest, []))]
         if missing and not self._in_reach(volume):
             return False
+        if missing:
+            self.copies.begin((file.digest for file in missing), volume.name)
         for file in missing:
             if self._stop.is_set() or self._is_full(volume, file.size):
                 return False

@@ -101,3 +101,49 @@ def test_a_copy_is_not_taken_while_arrivals_wait_for_the_index(kept: Kept) -> No
     kept.look()
     assert all(whole(kept.copy(digest)) for digest in files)
     assert len(kept.database.rows("SELECT 1 FROM instance WHERE study_uid = ?", [study])) == 2
+
+
+def test_a_volume_that_never_had_a_copy_is_not_waited_for(kept: Kept, tmp_path: Path) -> None:
+    """It may leave the plan for good: nothing of what was deleted can be on it."""
+    (tmp_path / "a-file").write_bytes(b"")
+    study, _, files = kept.study()
+    kept.look()
+    kept.plan(COPY, f'[[volume]]\nname = "never"\nurl = "{(tmp_path / "a-file" / "never").as_uri()}"\n')
+    kept.look()
+    assert "never" in kept.keeper.progress.faults
+    kept.deletion.delete(study, REASON, "retention")
+    kept.until(lambda: not any(kept.copy(digest).exists() for digest in files), 3)
+    kept.plan(COPY)
+    kept.look()
+    assert kept.keeper.undeleted() == []
+
+
+def test_a_copy_that_was_cut_off_before_its_row_was_written_goes_too(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_copies: object) -> None:
+        raise SystemExit
+
+    study, _, _ = kept.study()
+    monkeypatch.setattr(kept.storage.copies, "record", killed)
+    with pytest.raises(SystemExit):
+        kept.look()
+    left = list(kept.nas.rglob("*.dcm"))
+    assert len(left) == 1
+    assert kept.storage.copies.of(left[0].stem) == []
+    kept.again()
+    kept.plan()
+    assert kept.deletion.delete(study, REASON, "retention")
+    kept.until(lambda: not left[0].exists(), 3)
+
+
+def test_when_the_table_of_copies_is_lost_every_volume_is_waited_for(kept: Kept) -> None:
+    study, _, files = kept.study()
+    kept.look()
+    kept.database.close()
+    (kept.data / "copies.sqlite").write_bytes(b"no table of anything " * 400)
+    kept.plan(nas=False)
+    kept.begin()
+    assert kept.deletion.delete(study, REASON, "retention")
+    ((volume, count, _),) = kept.keeper.undeleted()
+    assert (volume, count) == ("nas", len(files))
+    kept.plan()
+    kept.until(lambda: not any(kept.copy(digest).exists() for digest in files), 5)
