@@ -7,12 +7,14 @@ import inspect
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.worker import take_free_port
 
@@ -80,6 +82,27 @@ def browser() -> Iterator[Browser]:
         launched = driver.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
         yield launched
         launched.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test in a browser tells what its pages showed: on another machine nobody can look."""
+    report = yield
+    launched = getattr(item, "funcargs", {}).get("browser")
+    if report.when == "call" and report.failed and launched is not None:
+        for page in (page for context in launched.contexts for page in context.pages):
+            report.sections.append((f"page {page.url}", _shown(page)))
+    return report
+
+
+def _shown(page: Page) -> str:
+    try:
+        page.set_default_timeout(2000)
+        picture = Path(tempfile.gettempdir()) / f"failed-{os.getpid()}-{time.time():.0f}.png"
+        page.screenshot(path=picture, timeout=5000)
+        return f"{picture}\n{page.locator('body').inner_text()[:3000]}"
+    except Error as error:
+        return str(error)
 
 
 @pytest.hookimpl(tryfirst=True)

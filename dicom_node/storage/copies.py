@@ -131,8 +131,7 @@ class Copies:
             connection.executemany("INSERT OR IGNORE INTO begun VALUES (?, ?)", [(digest, volume) for digest in digests])
 
     def holders(self, digest: str) -> set[str]:
-        """Volumes that may have bytes of the file: known copies, copies that were cut off, and volumes not gone through since this table
-        was made anew."""
+        """Volumes that may have bytes of the file: by a known or a cut-off copy, or not gone through since this table is new."""
         found = self._connection().execute(
             "SELECT volume FROM copy WHERE digest = ? AND volume <> ? UNION SELECT volume FROM begun WHERE digest = ?",
             (digest, ONLINE, digest),

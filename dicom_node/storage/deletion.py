@@ -32,7 +32,7 @@ class Deletion:
 
     def __init__(self, writer: IndexWriter, feed: Feed, archive: Archive, storage: Storage) -> None:
         self._writer, self._feed, self._archive = writer, feed, archive
-        self._copies, self._tombstones = storage.copies, storage.tombstones
+        self._copies, self._plans, self._tombstones = storage.copies, storage.plans, storage.tombstones
 
     def delete(self, study: str, reason: str, rule: str) -> bool:
         """Delete a study; False when it must stay: files in quarantine name it, and somebody has to decide about them first."""
@@ -89,6 +89,13 @@ class Deletion:
                     log.warning("copies.deleted", volume=volume.name, copies=len(gone))
         return said
 
+    def leave(self, volume: str) -> int:
+        """`volume` is out of the plan: it is waited for only where it may have a copy; returns for how many."""
+        stones = self._tombstones.pending(volume, -1)
+        never = [stone.arrival for stone in stones if volume not in self._copies.holders(stone.digest)]
+        self._tombstones.removed(volume, never)
+        return len(stones) - len(never)
+
     def _shown_again(self, studies: set[str]) -> set[str]:
         """Those of which the index has something: they were sent again after the deletion."""
         uids = sorted(studies)
@@ -128,7 +135,7 @@ class Deletion:
             return set()
         self._archive.set_aside(stone.digest)
         self._copies.drop(stone.digest, ONLINE)
-        return self._copies.holders(stone.digest)
+        return self._copies.holders(stone.digest).union(self._plans.current()[1])  # also a copy that the table does not know
 
     def _in_use(self, digest: str) -> bool:
         database = self._writer.database

@@ -76,6 +76,7 @@ class Keeper:
         self._again: dict[str, tuple[float, float]] = {}  # volume → (not before, pause)
         self._unwritten: set[str] = set()  # volumes that are there, and take no copy
         self._adopted: set[tuple[str, str]] = set()  # volumes that are known to be the right ones, by name and URL
+        self._left: dict[str, int] = {}  # volume out of the plan → copies of deleted files that are waited for
         self._settled: dict[str, tuple[object, ...]] = {}
         self._opened: dict[str, str] = {}
         self._opened_to = 0
@@ -137,6 +138,9 @@ class Keeper:
         self._watch_recalled()
         for name, error in self._follower.deletion.settle(filter(self._in_reach, volumes.values())).items():
             self._fault(volumes[name], error)
+        for name, count in self._tombstones.waiting().items():
+            if name not in volumes and count != self._left.get(name):
+                self._left[name] = self._follower.deletion.leave(name)
         self._follower.deletion.sweep()
 
     def _in_reach(self, volume: Volume) -> bool:

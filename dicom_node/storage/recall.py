@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -9,7 +10,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from dicom_node import logs
 from dicom_node.storage.copies import Copies
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dicom_node.archive.files import Archive
 
 log = logs.get(__name__)
+_NAMES = itertools.count()
 
 
 class AwayError(OSError):
@@ -51,8 +53,6 @@ class Recall:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._waiting: Counter[str] = Counter()
-        self._names = itertools.count()
-        self._coming = 0  # bytes that are being fetched
 
     @contextmanager
     def _alone(self, digest: str) -> Iterator[None]:
@@ -72,7 +72,7 @@ class Recall:
         """Put the file back under its digest in `archive`. AwayError: no whole copy can be had now."""
         with self._alone(digest):
             if not archive.place(digest).exists():
-                temporary = archive.root / "incoming" / f"recall-{os.getpid()}-{next(self._names)}"
+                temporary = archive.root / "incoming" / f"recall-{os.getpid()}-{next(_NAMES)}"
                 try:
                     size = self.fetch(digest, temporary)
                     archive.put_back(digest, temporary)
@@ -86,8 +86,10 @@ class Recall:
         said, hopeless = [], True
         for volume in self._candidates(digest):
             try:
-                with self._room(digest, volume.size(digest), target.parent), target.open("wb") as file:
+                with target.open("wb") as file:
+                    self._take_room(digest, volume.size(digest), file)
                     size = volume.fetch(digest, file)
+                    file.truncate()
                     file.flush()
                     os.fsync(file.fileno())
             except DamagedError as error:
@@ -104,21 +106,23 @@ class Recall:
                 return size
         raise AwayError("; ".join(said) or f"{digest[:12]} is on no volume of the storage plan", hopeless=hopeless)
 
-    @contextmanager
-    def _room(self, digest: str, size: int, folder: Path) -> Iterator[None]:
-        """Room for a file that is fetched into `folder` on the online disk; NoRoomError."""
-        with self._lock:
+    def _take_room(self, digest: str, size: int, target: BinaryIO) -> None:
+        """Allocate `size` bytes to the empty file `target` on the online disk; NoRoomError when too little would be left for arrivals.
+
+        What is allocated is gone from the free space at once, so that recalls of other processes see it; they take turns by the folder.
+        """
+        folder = os.open(Path(target.name).parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
             disk = shutil.disk_usage(folder)
             reserve = int(disk.total * self._plans.current()[0].reserve_percent / 100)
-            if disk.free - self._coming - size < reserve:
+            if disk.free - size < reserve:
                 log.error("recall.no_room", digest=digest, bytes=size, free=disk.free, reserve=reserve)
-                raise NoRoomError(digest, size, disk.free - self._coming, reserve)
-            self._coming += size
-        try:
-            yield
+                raise NoRoomError(digest, size, disk.free, reserve)
+            if size:
+                os.posix_fallocate(target.fileno(), 0, size)
         finally:
-            with self._lock:
-                self._coming -= size
+            os.close(folder)
 
     def size(self, digest: str) -> int | None:
         """Bytes of a whole copy that is known; None when none is."""

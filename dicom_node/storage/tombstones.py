@@ -110,7 +110,7 @@ class Tombstones:
                 self._file.execute("UPDATE tombstone SET done = ? WHERE arrival = ?", (_WAITS if waits else _DONE, arrival))
 
     def pending(self, volume: str, limit: int) -> list[Tombstone]:
-        """Some whose copy on `volume` is still to be removed."""
+        """Some whose copy on `volume` is still to be removed; `limit` -1: all."""
         with self._lock:
             found = self._file.execute(
                 f"SELECT {_COLUMNS} FROM pending p JOIN tombstone t ON t.arrival = p.arrival WHERE p.volume = ? LIMIT ?",  # noqa: S608
