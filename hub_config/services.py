@@ -88,11 +88,12 @@ def common_environment(settings: Settings) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(home),
         "LANG": "C.UTF-8",
+        "TZ": settings.hub_timezone,  # "today" in a report is the hospitals' day, wherever the machine stands
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(ROOT),
         "MALLOC_ARENA_MAX": "2",
     }
-    for name in ("TZ", "TMPDIR", "FONTCONFIG_PATH"):
+    for name in ("TMPDIR", "FONTCONFIG_PATH"):
         if os.environ.get(name):
             environment[name] = os.environ[name]
     return environment

@@ -94,6 +94,7 @@ def test_copies_of_deleted_files_that_are_found_go(kept: Kept) -> None:
     kept.look()
     kept.plan(nas=False)
     lose_the_table(kept)
+    (kept.data / "volumes.json").unlink()
     kept.again()
     kept.deletion.delete(study, "the retention of 30 years is over", "retention")
     kept.deletion.delete(other, "the retention of 30 years is over", "retention")

@@ -37,6 +37,14 @@ def test_every_health_page_answers_on_the_public_port(hub: RunningHub) -> None:
 
 
 @pytest.mark.clause("H-1")
+def test_every_program_lives_in_the_hospitals_time_zone(hub: RunningHub) -> None:
+    """Else the date in a report written at one in the morning is that of the day before, where the machine's clock shows UTC."""
+    zones = {name: psutil.Process(pid).environ().get("TZ") for name, pid in hub.pids().items() if name != "supervisor" and pid}
+    assert len(zones) >= len(PROGRAMS)
+    assert {name: zone for name, zone in zones.items() if zone != "Asia/Shanghai"} == {}
+
+
+@pytest.mark.clause("H-1")
 def test_a_second_start_refuses_and_harms_nothing(hub: RunningHub) -> None:
     before = hub.pids()
     second = start_and_wait(HUB_PORT=str(take_free_port()), DICOM_PORT=str(take_free_port()), DATA_DIR=str(hub.data_dir))

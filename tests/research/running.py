@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 from pydicom.dataset import Dataset
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "dicom_node"))
 from rejecting import send
 from running_node import image
 
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 APPROVAL = {"number": "伦审 2026-18", "by": "医院伦理委员会", "day": "2026-11-01"}
 RESEARCHERS = {name: [("researcher", "CENTRE")] for name in ("fellow", "leaving")}
 NAMES = ("王^小明", "OUYANG^Yidi=欧阳^乙地", "Murong^Xiao", "诸葛^丽", "Linghu^Chong=令狐^冲", "司马^相如", "Huangfu^Song=皇甫^嵩")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from ris.projects.rules import STATES, TRANSITIONS, after, is_open
 from tests.ris.conftest import COUNTER, PASSWORD, House
 
 pytestmark = pytest.mark.clause("H-4", "S-7")
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 APPROVAL = {"number": "伦审 2026-18", "by": "医院伦理委员会", "day": "2026-11-01"}
 
 
