@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import duckdb
 from dicom_node.index import schema
 
 Rows = list[dict[str, Any]]
+CHANGES = 20_000
+"""Studies whose last change is remembered one by one."""
 
 
 def among(column: str, values: Sequence[Any]) -> str:
@@ -42,7 +45,9 @@ class Database:
             self.writer.close()
             raise StaleIndexError
         self._local = threading.local()
-        self._changes: Counter[str] = Counter()
+        self._numbers = itertools.count(1)
+        self._changes: dict[str, int] = {}  # study → number of its last change; the oldest are forgotten
+        self._forgotten = 0  # number of every change that is not there
         self._changing: frozenset[str] = frozenset()
         self.uncopied: set[str] = set()
         """Studies whose change is not in the register yet."""
@@ -54,7 +59,7 @@ class Database:
 
         None while a change is being committed: nothing that was read before or is read now may be kept.
         """
-        return None if study in self._changing else self._changes[study]
+        return None if study in self._changing else self._changes.get(study, self._forgotten)
 
     @contextmanager
     def changing(self, studies: Iterable[str]) -> Iterator[None]:
@@ -66,9 +71,17 @@ class Database:
         try:
             yield
         finally:
-            for study in studies:
-                self._changes[study] += 1
+            self._count(studies)
             self._changing = frozenset()
+
+    def _count(self, studies: Iterable[str]) -> None:
+        number = next(self._numbers)
+        for study in studies:
+            self._changes.pop(study, None)
+            self._changes[study] = number
+        if len(self._changes) > CHANGES:
+            self._changes = dict(islice(self._changes.items(), len(self._changes) // 2, None))
+            self._forgotten = number  # what was kept of a forgotten study is read again
 
     def journal_cursor(self) -> int:
         """Arrival number up to which the journal is in the index."""

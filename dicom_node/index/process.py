@@ -24,6 +24,7 @@ from dicom_node.index.register import Register
 from dicom_node.index.retry import Outcome, retry
 from dicom_node.index.tables import TablePublisher
 from dicom_node.index.writer import IndexWriter, rebuild
+from dicom_node.memory import Rest
 from dicom_node.query import link
 from dicom_node.query.commitment import answer_commitment
 from dicom_node.query.find import answer_find
@@ -60,6 +61,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self.beat = self._arrived = time.monotonic()
         self.batches, self.batch_seconds = 0, 0.0
+        self._rest = Rest()
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 
     def start(self) -> None:
@@ -130,7 +132,10 @@ class Follower:
                     self._arrived = time.monotonic()
                     self._gather()
                 else:
-                    at_leisure = time.monotonic() - self._arrived > LEISURE and self._writer.render()
+                    idle = time.monotonic() - self._arrived > LEISURE
+                    at_leisure = idle and self._writer.render()
+                    if idle and not at_leisure:
+                        self._rest.look((self.batches, self._writer.headers))
                     self._stop.wait(BREATH if at_leisure else PAUSE)
             except Exception:
                 log.exception("follower.failed")

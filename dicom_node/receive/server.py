@@ -19,6 +19,7 @@ from dicom_node.archive.journal import JournalWriter
 from dicom_node.archive.notes import Notes
 from dicom_node.archive.stock import Stock
 from dicom_node.index.register import NAME
+from dicom_node.memory import Rest
 from dicom_node.query import link
 from dicom_node.receive.association import NodeAssociation, install_clock
 from dicom_node.receive.commitments import Commitments
@@ -182,13 +183,16 @@ class Receiver:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
 
     def _publish(self) -> None:
+        rest = Rest()
         while True:
             with self._lock:
                 open_now: dict[str, int] = {}
                 for assoc in self._admitted:
                     if assoc.device is not None:
                         open_now[assoc.device.aet] = open_now.get(assoc.device.aet, 0) + 1
-            publish(self.run_folder, self.counters.snapshot() | {"pid": os.getpid(), "open": open_now, "stock": self.stock.state()})
+            snapshot = self.counters.snapshot()
+            publish(self.run_folder, snapshot | {"pid": os.getpid(), "open": open_now, "stock": self.stock.state()})
+            rest.look((snapshot["accepted"], snapshot["instances"]))
             time.sleep(PERIOD)
 
     def run(self) -> None:

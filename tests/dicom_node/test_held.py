@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from running_node import RunningNode, encoded, image
 
 from bench.sender import Sender
@@ -108,3 +112,26 @@ def test_a_remembered_ticket_still_expires_and_dies_with_its_key(tmp_path: Path,
     publish(Ed25519PrivateKey.generate())
     with pytest.raises(ProblemError, match="invalid"):
         tickets.verify(token, cookie=False)
+
+
+@given(changes=st.lists(st.sets(st.integers(0, 12), min_size=1, max_size=5), max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_no_number_comes_again_after_a_change_although_the_oldest_are_forgotten(changes: list[set[int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, patch("dicom_node.index.database.CHANGES", 4):
+        database = Database(Path(folder) / "index.duckdb")
+        studies = [str(study) for study in range(13)]
+        seen: dict[str, set[int | None]] = {study: set() for study in studies}
+        stale: dict[str, set[int | None]] = {study: set() for study in studies}  # seen before the study's last change
+        for study in studies:
+            seen[study].add(database.change_of(study))
+        for change in changes:
+            changed = {str(study) for study in change}
+            with database.changing(changed):
+                assert {database.change_of(study) for study in changed} == {None}
+            for study in changed:
+                stale[study] |= seen[study]
+            for study in studies:
+                assert database.change_of(study) not in stale[study]
+                seen[study].add(database.change_of(study))
+            assert len(database._changes) <= 4 + 5
+        database.close()
