@@ -7,11 +7,13 @@ node that runs for months would grow for nothing. After each stretch of work it 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
 
 def give_back() -> None:
-    """Return free pages of the C allocator (glibc only; elsewhere nothing happens) and of Arrow's."""
+    """Collect what refers to itself, then return free pages of the C allocator (glibc only; elsewhere nothing happens) and of Arrow's."""
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -100,7 +100,7 @@ class _Server(ThreadedAssociationServer):
                 request.close()
 
     def service_actions(self) -> None:
-        """Associations are freed by reference counting; pynetdicom's periodic full collection stops all threads."""
+        """Nothing: pynetdicom's periodic full collection stops all threads. Ended associations are collected when the node is at rest."""
 
 
 class Receiver:

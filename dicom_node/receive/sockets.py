@@ -55,6 +55,13 @@ class BufferedSocket(AssociationSocket):
         self.lo, self.hi = 0, self.hi - self.lo
         self.buffer, self.view, self.size = fresh, memoryview(fresh), size
 
+    def close(self) -> None:
+        """Close the connection. The association is a knot of objects that lies about until it is collected: not with the buffer in it."""
+        super().close()
+        self.lo = self.hi = self.size = 0
+        self.buffer = bytearray()
+        self.view = memoryview(self.buffer)
+
     def enlarge(self) -> None:
         """Make room for pixels."""
         if self.size < LARGE:
