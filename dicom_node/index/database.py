@@ -15,6 +15,7 @@ import duckdb
 from dicom_node.index import schema
 
 Rows = list[dict[str, Any]]
+MEMORY = "1GB"
 CHANGES = 20_000
 """Studies whose last change is remembered one by one."""
 
@@ -34,7 +35,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.writer = duckdb.connect(str(path), config={"memory_limit": "1GB", "threads": "2"})
+        self.writer = duckdb.connect(str(path), config={"memory_limit": MEMORY, "threads": "2"})
         self.writer.execute("SET enable_external_access = false")
         for statement in schema.CREATE:
             self.writer.execute(statement)
@@ -101,6 +102,11 @@ class Database:
         cursor.execute(sql, parameters or [])
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def held(self) -> int:
+        """Bytes that DuckDB has in memory: above all its copy of what was read and written lately, MEMORY at most."""
+        found = self.reader().execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()
+        return int(found[0] or 0) if found else 0
 
     def close(self) -> None:
         """Write everything into the one file and close it."""

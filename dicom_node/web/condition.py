@@ -77,6 +77,7 @@ class Condition:
     headers_waiting: int
     batches: int
     batch_seconds: float
+    index_held: int  # bytes of the index that DuckDB has in memory
     quarantined: dict[str, int]  # by reason
     conflicts: dict[str, int]  # by reason
     feed_head: int
@@ -140,6 +141,7 @@ def condition(node: Node) -> Condition:
         headers_waiting=node.follower.headers_waiting(),
         batches=node.follower.batches,
         batch_seconds=node.follower.batch_seconds,
+        index_held=node.database.held(),
         quarantined=counted["quarantine"],
         conflicts=counted["conflict"],
         feed_head=node.feed.head(),

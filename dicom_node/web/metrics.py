@@ -47,6 +47,7 @@ def exposition(now: Condition) -> str:
     out.gauge("node_headers_waiting", "Instances whose header JSON is not written yet.", now.headers_waiting)
     out.family("node_index_batches_total", "counter", "Batches indexed.", [({}, now.batches)])
     out.family("node_index_batch_seconds_total", "counter", "Time spent on indexing batches.", [({}, now.batch_seconds)])
+    out.gauge("node_index_held_bytes", "Part of the index that DuckDB has in memory, 1 GB at most.", now.index_held)
     out.family("node_quarantine", "gauge", "Files in quarantine.", by("reason", now.quarantined))
     out.family("node_conflicts", "gauge", "Conflicts found.", by("reason", now.conflicts))
     out.gauge("node_feed_head", "Number of the images feed's last row.", now.feed_head)
