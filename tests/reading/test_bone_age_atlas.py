@@ -93,12 +93,12 @@ def test_the_plate_nearest_to_the_child_beside_the_images(
     shows(page, "M", 108, files)
     expect(by(page, "atlas-name")).to_have_text("试验图谱")
     expect(by(page, "atlas-child")).to_have_text("患儿 男 实足年龄 9岁4月")
-    expect(by(page, "atlas-age")).to_have_text("9岁小 4月")
+    expect(by(page, "atlas-age")).to_have_text("9岁比患儿小 4月")
     assert apart(page, by(page, "viewer"), panel(page)) and apart(page, panel(page), by(page, "report"))
     # ← → turn the plates, as far as there are any
     page.keyboard.press("ArrowRight")
     shows(page, "M", 120, files)
-    expect(by(page, "atlas-age")).to_have_text("10岁大 8月")
+    expect(by(page, "atlas-age")).to_have_text("10岁比患儿大 8月")
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
     shows(page, "M", 96, files)

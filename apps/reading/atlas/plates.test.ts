@@ -55,9 +55,9 @@ describe('what is said of a plate', () => {
   })
   it('does without a name', () => expect(sentence('zh', plate(216), null, 'M')).toBe('骨龄约 18岁'))
   it('tells how far it is from the child', () => {
-    expect(difference('zh', plate(48), 42.9)).toBe('大 6月')
+    expect(difference('zh', plate(48), 42.9)).toBe('比患儿大 6月')
     expect(difference('en', plate(36), 62)).toBe('2 y 2 mo younger')
-    expect(difference('zh', plate(42), 42.9)).toBe('与实足年龄相同')
+    expect(difference('zh', plate(42), 42.9)).toBe('与患儿同龄')
   })
 })
 
