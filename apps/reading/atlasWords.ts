@@ -35,7 +35,7 @@ export const ATLAS_WORDS = {
   atlas_none_ask: ['图谱受版权保护，系统不附带。请联系运维人员安装本中心的图谱，安装后无需重启。', 'Atlases are copyrighted, so none comes with the system. Ask the operators to install the one of your centre; no restart is needed.'],
   atlas_none_do: [
     '图谱受版权保护，系统不附带。请把图片（PNG、JPEG）和 atlas.toml 放入数据目录的 atlas/bone-age/ 文件夹，写法见运维手册“骨龄图谱”；无需重启。',
-    'Atlases are copyrighted, so none comes with the system. Put the pictures (PNG, JPEG) and atlas.toml into atlas/bone-age/ of the data folder, as the operator’s page says under “Bone-age atlas”; no restart is needed.',
+    'Atlases are copyrighted, so none comes with the system. Put the pictures (PNG, JPEG) and atlas.toml into atlas/bone-age/ of the data folder, as the page for operators says under “Bone-age atlas”; no restart is needed.',
   ],
   atlas_none_sex: ['没有{of}', 'There are no {of}'],
   atlas_empty: ['图谱中没有可以显示的图片', 'The atlas has no plate that can be shown'],
