@@ -10,7 +10,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.boneage.drawn import film, install, plate, remove
 from tests.dicom_node.running_node import uid
@@ -276,6 +276,23 @@ def test_no_atlas_a_bad_one_and_a_service_that_is_away(stack: Stack, open_desk: 
         expect(panel(page)).to_have_attribute("data-status", "no_sex")
     finally:
         remove(folder)
+
+
+@pytest.mark.clause("R-12")
+def test_who_operates_the_hub_reads_what_to_do(open_desk: Open, case: tuple[str, str]) -> None:
+    page = open_desk("doctor")
+
+    def operating(route: Route) -> None:
+        me = route.fetch().json()
+        route.fulfill(json=me | {"operations": [*me["operations"], "system.operate"]})
+
+    page.route("**/api/v1/me", operating)
+    page.reload()
+    page.locator('[data-testid="worklist"][data-status="ready"]').wait_for()
+    opened(page, case)
+    by(page, "atlas-open").click()
+    expect(by(page, "atlas-none")).to_contain_text("atlas.toml 放入数据目录的 atlas/bone-age/ 文件夹")
+    expect(by(page, "atlas-none")).not_to_contain_text("请联系运维人员")
 
 
 @pytest.mark.clause("R-12")
