@@ -7,8 +7,8 @@ from typing import Any
 from playwright.sync_api import Page
 
 RECORDS = "/services/ris/api/v1"
-CASES = {"ct": "YA24111207", "mr": "YA24110903", "film": "HZ24-0893", "us": "HZ24-0896", "chest": "HZ24-0899"}
-"""The demo's accession numbers by what they show; the chest is sent by `docs.panel_scenes` when it is wanted."""
+CASES = {"ct": "YA24111207", "mr": "YA24110903", "film": "HZ24-0893", "us": "HZ24-0896", "chest": "HZ24-0899", "hand": "HZ24-0901"}
+"""The demo's accession numbers by what they show; chest and hand are sent by `docs.panel_scenes` and `docs.atlas_scenes` when they are wanted."""
 
 
 def by(page: Page, name: str) -> Any:

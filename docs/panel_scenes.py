@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Page
 from pydicom import FileDataset
-from pydicom.dataset import FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from docs.desk import CASES, by, list_ready, speak_in
@@ -296,16 +296,23 @@ PANELS = (
 PANEL_SCENES = tuple(f"tool-{one.name}" for one in PANELS)
 
 
-def send_chest(port: int) -> None:
-    """A computed radiograph with a heart of known width, on which a ratio is proposed; nobody has ordered it."""
-    made = radiograph_image(chest(Body(), DEVICE), DEVICE, uid(), uid())
-    made.SpecificCharacterSet, made.PatientName, made.PatientID = "GB18030", "郑知行", "HZ311120"
-    made.PatientBirthDate, made.PatientSex, made.AccessionNumber = "20190315", "M", CASES["chest"]
-    made.StudyDate, made.StudyDescription, made.SeriesDescription = f"{datetime.now(UTC):%Y%m%d}", "胸部正位片", "胸部正位"
+def send_film(made: Dataset, port: int, **said: str) -> None:
+    """Send a computed radiograph as one of the demo's devices; nobody has ordered it."""
+    made.SpecificCharacterSet, made.StudyDate = "GB18030", f"{datetime.now(UTC):%Y%m%d}"
+    for keyword, value in said.items():
+        setattr(made, keyword, value)
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.file_meta.MediaStorageSOPClassUID, made.file_meta.MediaStorageSOPInstanceUID = made.SOPClassUID, made.SOPInstanceUID
     send([FileDataset("", made, file_meta=made.file_meta)], SENDER, port)
+
+
+def send_chest(port: int) -> None:
+    """A heart of known width, on which a ratio is proposed."""
+    send_film(
+        radiograph_image(chest(Body(), DEVICE), DEVICE, uid(), uid()), port, PatientName="郑知行", PatientID="HZ311120", PatientBirthDate="20190315",
+        PatientSex="M", AccessionNumber=CASES["chest"], StudyDescription="胸部正位片", SeriesDescription="胸部正位",
+    )  # fmt: skip
 
 
 def panels(album: Album) -> None:

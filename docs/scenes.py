@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Page
 
+from docs.atlas_scenes import ATLAS_SCENES, atlas
 from docs.desk import CASES, RECORDS, back, by, call, list_ready, open_case, row_of
 from docs.panel_scenes import PANEL_SCENES, panels
 from docs.screenshots import Album
@@ -278,6 +279,7 @@ SCENES = (
     Scene(("reading-case", "reading-templates", "reading-knowledge", "reading-knowledge-entry", "reading-pdf", "reading-reopen"), writing),
     Scene(TOOL_SCENES, tools),
     Scene(PANEL_SCENES, panels),
+    Scene(ATLAS_SCENES, atlas),
     Scene(("reading-review", "reading-return"), returning),
     Scene(("statistics", "statistics-day", "statistics-exams", "statistics-empty"), statistics),
     Scene(("knowledge", "knowledge-entry", "knowledge-editing", "knowledge-nothing"), knowledge),

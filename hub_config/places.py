@@ -11,7 +11,22 @@ from typing import IO
 
 from hub_config.settings import Settings, SettingsError
 
-FOLDERS = ("secrets", "ris", "node", "mart", "masks", "research", "followers", "hub", "lab", "pages", "logs", "run")
+FOLDERS = (
+    "secrets",
+    "ris",
+    "atlas",
+    "atlas/bone-age",
+    "node",
+    "mart",
+    "masks",
+    "research",
+    "followers",
+    "hub",
+    "lab",
+    "pages",
+    "logs",
+    "run",
+)
 
 PRIVATE_PORTS = range(20000, 32000)
 """Below Linux's ephemeral range, so that no outgoing connection takes a service's port while it restarts."""

@@ -105,6 +105,7 @@ def records_environment(plan: Plan) -> dict[str, str]:
     return common_environment(settings) | {
         "RIS_PORT": str(plan.ports["ris"]),
         "RIS_DATABASE": settings.records_database,
+        "RIS_ATLAS": str(plan.data / "atlas"),
         "RIS_TICKET_KEY": str(plan.secrets.ticket_private),
         "RIS_SERVICES": str(plan.secrets.service_hashes),
         "RIS_HUB_API": f"http://127.0.0.1:{plan.ports['hub']}/hub/api",

@@ -15,6 +15,8 @@ from ris.access import api as access
 from ris.access.guard import Parts, Public, parts_of, refuse_undeclared
 from ris.access.hub import HubTokens
 from ris.access.sessions import TicketOffice
+from ris.atlas import api as atlas
+from ris.atlas.service import AtlasFolder
 from ris.audit import api as audit
 from ris.catalogue import api as catalogue
 from ris.database import Database
@@ -56,6 +58,7 @@ CONCEPTS = (
     keyimages.router,
     templates.router,
     knowledge.router,
+    atlas.router,
     projects.router,
     audit.router,
 )
@@ -102,6 +105,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.parts = Parts(settings, database, office, sequencer)
     app.state.press = press
     app.state.hub_tokens = None
+    app.state.atlas = AtlasFolder(settings.atlas / "bone-age" if settings.atlas else None)
     problems.install(app)
     app.include_router(door, prefix=PREFIX)
     app.include_router(reference, prefix=PREFIX)

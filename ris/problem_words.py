@@ -62,6 +62,7 @@ WORDS: dict[str, tuple[int, str, str, str, str]] = {
     "key_image.too_many": (409, "该检查的关键图像过多", "每个检查最多 40 幅，请先删除不需要的", "There are too many key images on this exam", "At most 40: remove those that are not needed"),
     "key_image.unknown": (422, "报告中有不属于此检查的关键图像", "请从报告中移出该图像后重试", "The report has a key image that is not of its exams", "Take it out of the report, then try again"),
     "key_image.damaged": (500, "关键图像的画面已损坏", "请联系运维从备份恢复", "The picture of a key image is damaged", "Tell the operators: it must come back from a backup"),
+    "atlas.plate": (404, "图谱中没有这幅图片", "图谱可能刚刚更换，请重新载入图谱", "The atlas has no such plate", "It may just have been changed: load the atlas again"),
     "project.transition": (409, "项目当前状态不允许此操作", "请刷新后查看项目状态；关闭的项目不能再打开", "The project's state does not allow this", "Reload it and look at its state; a closed project stays closed"),
     "project.approval": (422, "这些内容属于审批范围，需要新的审批", "请填写审批号、审批机构和日期（修改已批准的内容需要新的审批号）", "The approval covers this: a new approval is needed", "Give number, body and day of the approval (a new number when approved content changes)"),
     "project.expiry": (422, "到期日不在允许的范围内", "请选择今天之后、不超过五年的日期；令牌不超过一年，且不晚于项目到期日", "The last day is out of range", "Choose a day from today on within five years; a token within one year and not behind the project's last day"),

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """PEM file of the Ed25519 private key that signs tickets."""
     services: Path | None = None
     """JSON file: name of a service → sha256 (hex) of its secret."""
+    atlas: Path | None = None
+    """Folder of the atlases that the centre has put there; `bone-age/` is one."""
     hub_api: str = ""
     """Base URL of the Hub's API; needed only to change Hub tokens into script tickets."""
     login_tries: int = Field(default=5, ge=1, le=50)

@@ -36,3 +36,21 @@ export function ageWords(age: Age | null | undefined, lang: 'zh' | 'en'): string
   const beyond = age.months ? (lang === 'zh' ? `${age.months}月` : ` ${age.months} mo`) : ''
   return `${age.value}${UNITS[age.unit][place]}${beyond}`
 }
+
+/** The age in months, a begun month by its days, so that the whole ones are those of `ageAt`; null as there. */
+export function monthsAt(birth: string | null | undefined, day: string | null | undefined): number | null {
+  const [from, to] = [calendarDay(birth), calendarDay(day)]
+  if (!from || !to || to < from) return null
+  const full = (to.getUTCFullYear() - from.getUTCFullYear()) * 12 + to.getUTCMonth() - from.getUTCMonth() - (to.getUTCDate() < from.getUTCDate() ? 1 : 0)
+  const on = (months: number): number => {
+    const last = new Date(Date.UTC(from.getUTCFullYear(), from.getUTCMonth() + months + 1, 0))
+    return Date.UTC(last.getUTCFullYear(), last.getUTCMonth(), Math.min(from.getUTCDate(), last.getUTCDate()))
+  }
+  return full + Math.min(0.99, (to.getTime() - on(full)) / (on(full + 1) - on(full)))
+}
+
+/** Months as an age, those beyond the full years always said: `18月`, `3岁6月`, `9岁4月`. */
+export function monthsWords(months: number, lang: 'zh' | 'en'): string {
+  const full = Math.floor(months)
+  return full < TODDLER_MONTHS ? ageWords({ value: full, unit: 'M', months: 0 }, lang) : ageWords({ value: Math.floor(full / 12), unit: 'Y', months: full % 12 }, lang)
+}

@@ -9,6 +9,8 @@
  * Screens: tool-hanging, hanging-panel|why|none|choice[data-hanging]|again|save|edit, hanging-editor, hanging-row, hanging-<field>, second-open, display-reminder|now|later|check|canvas[data-page]|pattern|dark|bright|
  * item-<item>|name|days|finish|close, check-display.
  * Key images: key-images[data-status], key-image[data-key-image, data-number, data-saved, data-made], key-image-<act>, key-images-saved[data-save], key-images-empty|failed|fixed|toggle, diff-key-images, conflict-key-images.
+ * Bone-age atlas: atlas-open, atlas-panel[data-status, data-sex, data-months], atlas-name|child|change|age|previous|next|sex-<sex>|other-sex|outside|insert|close, atlas-picture[data-state, data-zoom], atlas-zoom-in|zoom-out|fit,
+ * atlas-broken|broken-retry|failed|retry|none|again|no-sex|faults, atlas-ask, atlas-ask-<sex>|years|months|done, edge-atlas.
  * Report: report, report-state, report-findings, report-impression, report-positive, report-negative, report-saved[data-save], report-templates,
  * report-knowledge, report-pdf, report-submit|review|return|sign|recall|addendum, report-blocked, report-read-only, report-return-reason, report-failed, report-trail,
  * template-search, template[data-template], template-insert, template-replace, template-all, template-save, template-name, reason-dialog, return-reason,

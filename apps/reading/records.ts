@@ -5,6 +5,7 @@
 
 import type { Age } from '../desk/age'
 import { type Api, EVIDENCE, IMAGES, type Problem, RIS } from '../desk/shell'
+import type { Atlas } from './atlas/plates'
 import type { KeyImage, Measurement, OverlayLayer, OverlayShape, WindowSetting } from '../viewer/api'
 
 export type Stage = 'booked' | 'arriving' | 'to_write' | 'writing' | 'to_review' | 'in_review' | 'returned' | 'signed' | 'cancelled'
@@ -188,6 +189,14 @@ export class Records {
       const description = each['0008103E']?.Value?.[0]
       return { series_uid: String(each['0020000E']?.Value?.[0] ?? ''), number: number === undefined ? null : Number(number), modality: modality || null, description: description === undefined ? null : String(description), frames: instances, renderable: !WITHOUT_PICTURE.has(modality) }
     })
+  }
+
+  boneAgeAtlas(): Promise<Atlas> {
+    return this.api.get(`${RIS}/atlas/bone-age`)
+  }
+
+  plateAddress(digest: string): string {
+    return `${RIS}/atlas/bone-age/plates/${digest}`
   }
 
   openReport(examIds: number[]): Promise<Report> {

@@ -2,11 +2,12 @@
 import { reactive, watch } from 'vue'
 
 export interface Panel { width: number; open: boolean }
-export type PanelName = 'strip' | 'report'
+export type PanelName = 'strip' | 'report' | 'atlas'
 
 const LIMITS: Record<PanelName, { least: number; most: number; first: number }> = {
   strip: { least: 110, most: 280, first: 156 },
   report: { least: 300, most: 760, first: 400 },
+  atlas: { least: 280, most: 760, first: 340 },
 }
 const KEEP = 'reading.panels'
 
@@ -25,8 +26,8 @@ export function limited(name: PanelName, width: number): number {
 
 export function usePanels(): Record<PanelName, Panel> {
   const before = kept()
-  const panel = (name: PanelName): Panel => ({ width: limited(name, Number(before[name]?.width) || LIMITS[name].first), open: before[name]?.open ?? true })
-  const panels = reactive({ strip: panel('strip'), report: panel('report') })
+  const panel = (name: PanelName): Panel => ({ width: limited(name, Number(before[name]?.width) || LIMITS[name].first), open: before[name]?.open ?? name !== 'atlas' })
+  const panels = reactive({ strip: panel('strip'), report: panel('report'), atlas: panel('atlas') })
   watch(panels, () => {
     try {
       localStorage.setItem(KEEP, JSON.stringify(panels))

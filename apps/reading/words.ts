@@ -1,11 +1,13 @@
 /** Every text of the reading desk in both languages. Terms are those of docs/glossary.md. `{x}` is filled by `say`. */
 import { filled } from '../desk/shell/language'
+import { ATLAS_WORDS } from './atlasWords'
 import { SCREEN_WORDS } from './screenWords'
 
 export type Lang = 'zh' | 'en'
 
 const WORDS = {
   ...SCREEN_WORDS,
+  ...ATLAS_WORDS,
   // views
   view_all: ['全部', 'All'],
   view_to_write: ['待写', 'To write'],

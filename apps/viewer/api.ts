@@ -184,6 +184,8 @@ export interface ViewerEvents {
   dropped: SeriesRef & { cell: number };
   /** By key: the next hanging protocol, or the present one anew. */
   hanging: 'next' | 'again';
+  /** By key: the page's bone-age atlas is to be opened or closed. */
+  boneAgeAtlas: null;
 }
 
 export interface Viewer {

@@ -26,6 +26,8 @@ export interface Commanded {
   setPlanes(): void;
   nextHanging(): void;
   hangAgain(): void;
+  /** The page opens or closes its bone-age atlas. */
+  boneAgeAtlas(): void;
   /** The measurement under the pointer, else the newest of the image. */
   removeHere(): void;
   zoomBy(factor: number): void;
@@ -105,6 +107,7 @@ export const COMMANDS: readonly Command[] = [
   { id: 'layout', group: 'view', zh: '下一种布局', en: 'Next layout', keys: ['g'], run: (viewer) => viewer.nextLayout() },
   { id: 'next-hanging', group: 'view', zh: '下一挂片协议', en: 'Next hanging protocol', keys: ['Shift+k'], run: (viewer) => viewer.nextHanging() },
   { id: 'hang-again', group: 'view', zh: '重新挂片', en: 'Hang again', keys: ['Shift+r'], run: (viewer) => viewer.hangAgain() },
+  { id: 'bone-age-atlas', group: 'view', zh: '骨龄图谱', en: 'Bone-age atlas', keys: ['Shift+y'], run: (viewer) => viewer.boneAgeAtlas() },
   { id: 'mpr', group: 'view', zh: '多平面重建', en: 'Multiplanar reformatting', keys: ['m'], run: (viewer) => viewer.mpr() },
   tool('crosshair', 'view', 'x', '定位十字线', 'Crosshair'),
   tool('curve', 'view', 'd', '曲面重建', 'Curved reformat'),

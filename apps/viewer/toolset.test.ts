@@ -26,7 +26,7 @@ describe('the table of functions', () => {
 
   it('leaves to everybody only what belongs to no function', () => {
     const free = new Toolset([]).commands().map(({ id }) => id);
-    expect(free).toEqual(['tool-scroll', 'previous-image', 'next-image', 'ten-back', 'ten-on', 'first-image', 'last-image', 'planes', 'undo', 'redo', 'remove', 'finish', 'cancel']);
+    expect(free).toEqual(['tool-scroll', 'previous-image', 'next-image', 'ten-back', 'ten-on', 'first-image', 'last-image', 'bone-age-atlas', 'planes', 'undo', 'redo', 'remove', 'finish', 'cancel']);
   });
 });
 

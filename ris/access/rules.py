@@ -15,11 +15,11 @@ from dataclasses import dataclass
 CLINICAL_VIEW = frozenset({"exam.view", "report.view", "image.view", "knowledge.view"})
 
 OPERATIONS: dict[str, frozenset[str]] = {
-    "radiologist": CLINICAL_VIEW | {"report.write", "marking.edit", "template.edit"},
-    "reviewer": CLINICAL_VIEW | {"report.write", "report.review", "marking.edit", "template.edit", "knowledge.edit"},
+    "radiologist": CLINICAL_VIEW | {"atlas.view", "report.write", "marking.edit", "template.edit"},
+    "reviewer": CLINICAL_VIEW | {"atlas.view", "report.write", "report.review", "marking.edit", "template.edit", "knowledge.edit"},
     "technician": CLINICAL_VIEW | {"exam.perform", "study.link", "image.store"},
     "registrar": CLINICAL_VIEW | {"exam.register", "order.place", "study.link"},
-    "clinician": CLINICAL_VIEW,
+    "clinician": CLINICAL_VIEW | {"atlas.view"},
     "nurse": CLINICAL_VIEW,
     "administrator": frozenset(
         {

@@ -17,8 +17,9 @@ from ris.exams.row import locked, report_of
 from ris.exams.service import exam_in
 from ris.feed import publish
 from ris.keyimages.model import KeyImage, KeyPicture
-from ris.keyimages.rules import MOST_EVER, MOST_OF_EXAM, PictureError, fault_of_caption, may_change, picture_of
+from ris.keyimages.rules import LIMITS, MOST_EVER, MOST_OF_EXAM, fault_of_caption, may_change
 from ris.keyimages.taken import picture_named
+from ris.pictures import PictureError, picture_of
 from ris.problems import Problem
 from ris.reports.rules import IN_FORCE
 
@@ -157,7 +158,7 @@ def _add(session: Session, caller: Caller, exam: Exam, key_image_id: str, captio
         raise Problem("row.not_found")
     _check_room(session, exam)
     try:
-        found = picture_of(content)
+        found = picture_of(content, LIMITS)
     except PictureError as error:
         raise Problem("key_image.no_picture", fields=[{"where": "picture", "what": str(error)}]) from error
     if session.get(KeyPicture, found.digest) is None:

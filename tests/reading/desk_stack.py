@@ -115,6 +115,7 @@ class Stack:
                 "RIS_DATABASE": f"sqlite:///{self.folder / 'records.sqlite'}",
                 "RIS_TICKET_KEY": str(self.folder / "private.pem"),
                 "RIS_SERVICES": str(self.folder / "services.json"),
+                "RIS_ATLAS": str(self.folder / "atlas"),
             },
             "node": {
                 "NODE_DATA": str(self.folder / "node"),

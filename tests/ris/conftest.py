@@ -276,7 +276,8 @@ def book(house: House, place: str = "HA", **changes: Any) -> dict[str, Any]:
 @pytest.fixture(scope="package")
 def house(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The service on one database, for all tests."""
-    settings = settings_in(tmp_path_factory.mktemp(f"ris-{kind}"), new_database(kind, request))
+    folder = tmp_path_factory.mktemp(f"ris-{kind}")
+    settings = settings_in(folder, new_database(kind, request), atlas=folder / "atlas")
     counts = bootstrap(settings, world())
     assert counts == {"institutions": 3, "departments": 1, "accounts": len(CLINICAL) * 3 + 4}
     assert bootstrap(settings, world()) == {"institutions": 0, "departments": 0, "accounts": 0}

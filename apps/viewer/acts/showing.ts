@@ -93,6 +93,10 @@ export class Showing {
     this.inside.telling.emit('hanging', 'again');
   }
 
+  boneAgeAtlas(): void {
+    this.inside.telling.emit('boneAgeAtlas', null);
+  }
+
   // ---- images of the active cell --------------------------------------------------------------------------------
 
   scrollTo(index: number): void {

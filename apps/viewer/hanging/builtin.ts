@@ -1,4 +1,5 @@
 /** The hanging protocols of a children's centre: what its readers put up by hand for these exams, as data. Days for ages. */
+import { BONE_AGE } from './parts';
 import type { CellRule, Protocol, Wanted } from './protocol';
 
 const NEWBORN = 28;
@@ -94,7 +95,7 @@ export const BUILT_IN: readonly Protocol[] = [
   },
   {
     id: 'dr-bone-age', zh: '骨龄：左手与既往', en: 'Bone age: left hand and prior',
-    when: { modalities: ['DX', 'CR'], words: ['骨龄', 'bone age'] },
+    when: { modalities: ['DX', 'CR'], words: BONE_AGE },
     cells: [{ series: { picture: 0 } }, { series: { picture: 0 }, prior: 1 }], linked: false,
   },
   {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isBoneAgeFilm } from './boneage';
 import { BUILT_IN } from './builtin';
 import { comparable, inOrder, seriesFor } from './choosing';
 import { mentions, wordsOf } from './mention';
@@ -38,6 +39,25 @@ describe('parts of the body', () => {
     expect(partsOf('胸部', null)).toEqual(['CHEST']);
     expect(partsOf(null, 'LUMBAR SPINE')).toEqual(['SPINE']);
     expect(partsOf(null, '其他')).toEqual([]);
+  });
+  it('do not take an operation for a hand', () => {
+    expect(partsOf(null, '胸片（手术后）')).toEqual(['CHEST']);
+    expect(partsOf(null, '左手手术后')).toEqual(['HAND']);
+  });
+});
+
+describe('a film for bone age', () => {
+  it.each([
+    ['DX', 'HAND', '正位片', true], ['CR', 'WRIST', null, true], ['DR', '左手', null, true], ['dx', null, '左腕关节正位', true], ['DX', null, 'Left wrist PA', true], ['DX', 'HANDWRIST', '', true],
+    ['DX', 'EXTREMITY', '左手正位', true], ['DX', 'CHEST', '骨龄片', true], ['CR', null, 'Bone age', true], ['DX', 'FINGER', null, true],
+    ['CT', 'HAND', '左手平扫', false], ['MR', null, '骨龄', false], ['DX', 'CHEST', '胸部正位', false], ['DX', 'CHEST', '胸片（手术后）', false], ['DX', null, '胸片（手术后）', false],
+    ['DX', 'KNEE', '左手外伤，膝关节正侧位', false], ['DX', 'EXTREMITY', '双膝正位', false], ['DX', null, null, false], [null, 'HAND', null, false],
+  ])('%s %s %s: %s', (modality, part, description, is) => expect(isBoneAgeFilm(facts({ modality, part, description }), [])).toBe(is));
+  it('also by what its images say', () => {
+    const other = facts({ modality: 'DR', part: null, description: '摄片' });
+    expect(isBoneAgeFilm(other, [dr('左手正位')])).toBe(true);
+    expect(isBoneAgeFilm(other, [dr('胸部正位')])).toBe(false);
+    expect(isBoneAgeFilm(facts({ modality: null, part: 'HAND' }), [dr(null)])).toBe(true);
   });
 });
 

@@ -19,6 +19,10 @@ const CODES: Readonly<Record<Part, readonly string[]>> = {
   WHOLEBODY: ['WHOLEBODY'],
 };
 
+/** What an exam for bone age is called. */
+export const BONE_AGE = ['骨龄', 'bone age'] as const;
+const WRIST = ['腕', 'wrist'] as const;
+
 const WORDS: Readonly<Record<Part, readonly string[]>> = {
   HEAD: ['头', '颅', '脑', '垂体', '鼻窦', '眼眶', '颞骨', '内耳', 'head', 'brain', 'skull', 'cranial', 'orbit*', 'sinus*', 'pituitary'],
   NECK: ['颈部', '甲状腺', 'neck', 'thyroid'],
@@ -28,16 +32,31 @@ const WORDS: Readonly<Record<Part, readonly string[]>> = {
   PELVIS: ['盆', '膀胱', '子宫', 'pelvis', 'pelvic', 'pel', 'bladder'],
   HIP: ['髋', 'hip', 'hips'],
   SPINE: ['脊', '颈椎', '胸椎', '腰椎', '骶', 'spine', 'spinal', 'cervical', 'lumbar', 'sacrum'],
-  EXTREMITY: ['肢', '膝', '踝', '足', '肩', '肘', '腕', '股骨', '胫', '腓', '肱', '尺', '桡', '锁骨', 'knee', 'ankle', 'foot', 'shoulder', 'elbow', 'wrist', 'femur', 'tibia', 'humerus', 'forearm', 'leg', 'arm'],
-  HAND: ['手', '骨龄', 'hand', 'bone age', 'finger'],
+  EXTREMITY: ['肢', '膝', '踝', '足', '肩', '肘', WRIST[0], '股骨', '胫', '腓', '肱', '尺', '桡', '锁骨', 'knee', 'ankle', 'foot', 'shoulder', 'elbow', WRIST[1], 'femur', 'tibia', 'humerus', 'forearm', 'leg', 'arm'],
+  HAND: ['手', 'hand', ...BONE_AGE, 'finger'],
   WHOLEBODY: ['全身', 'whole body'],
 };
 
 /** The parts a code means, else those that the words name; none when neither says. */
 export function partsOf(code: string | null, ...texts: (string | null)[]): Part[] {
-  const written = (code ?? '').toUpperCase().replace(/[^A-Z]/g, '');
-  const coded = written === '' ? [] : PARTS.filter((part) => part === written || CODES[part].includes(written));
+  const coded = codedParts(letters(code));
   if (coded.length > 0) return coded;
-  const text = [code, ...texts].filter(Boolean).join(' ');
+  const text = said(code, ...texts);
   return PARTS.filter((part) => mentionsAny(text, WORDS[part]));
 }
+
+/** Codes that leave open which part of the limb it is. */
+const SOME_LIMB = new Set(['EXTREMITY', 'ARM', 'UPPEREXTREMITY']);
+
+/** Whether it is a hand or a wrist: by the code, else by words. */
+export function isHandOrWrist(code: string | null, ...texts: (string | null)[]): boolean {
+  const written = letters(code);
+  const coded = codedParts(written);
+  if (coded.includes('HAND') || written === 'WRIST') return true;
+  return (coded.length === 0 || SOME_LIMB.has(written)) && mentionsAny(said(code, ...texts), [...WORDS.HAND, ...WRIST]);
+}
+
+const letters = (code: string | null): string => (code ?? '').toUpperCase().replace(/[^A-Z]/g, '');
+const codedParts = (written: string): Part[] => (written === '' ? [] : PARTS.filter((part) => part === written || CODES[part].includes(written)));
+/** An operation (手术) is no hand (手). */
+const said = (...texts: (string | null)[]): string => texts.filter(Boolean).join(' ').replaceAll('手术', ' ');

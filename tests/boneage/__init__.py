@@ -1,0 +1,1 @@
+"""Drawn hands for the tests of the bone-age atlas."""
