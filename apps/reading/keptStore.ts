@@ -5,7 +5,8 @@
 export interface Kept { key: string }
 
 export interface KeptStore<T extends Kept> {
-  readonly durable: boolean
+  /** Whether it outlives the page. */
+  readonly durable: boolean | Promise<boolean>
   put(one: T): Promise<void>
   get(key: string): Promise<T | null>
   remove(key: string): Promise<void>
@@ -53,7 +54,7 @@ export async function openStore<T extends Kept>(database: string, name: string, 
 export function laterStore<T extends Kept>(opening: Promise<KeptStore<T>>): KeptStore<T> {
   const opened = opening.catch(() => memoryStore<T>())
   return {
-    durable: true,
+    durable: opened.then((store) => store.durable),
     put: async (one) => (await opened).put(one),
     get: async (key) => (await opened).get(key),
     remove: async (key) => (await opened).remove(key),

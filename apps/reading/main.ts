@@ -19,7 +19,7 @@
  */
 import { computed, createApp, ref, shallowRef, watch } from 'vue'
 
-import { defineDesk, RIS, session, type DeskContext, type Live, type LiveState, type Me } from '../desk/shell'
+import { defineDesk, keeping, RIS, session, type DeskContext, type Live, type LiveState, type Me } from '../desk/shell'
 import type { KeptKeyImages } from './case/useKeyImages'
 import type { KeptMarkings } from './case/useMarkings'
 import { openDrafts } from './draftStore'
@@ -37,12 +37,16 @@ function services(context: DeskContext): Services {
   const onMarkings = new Set<(marking: Marking) => void>()
   const onKeyImages = new Set<(id: string) => void>()
   const ris = watchReachable(context.api, '/services/ris/', async (signal) => (await fetch('/services/ris/healthz', { cache: 'no-store', signal })).ok)
+  const drafts = laterStore(openDrafts())
+  const keptMarkings = laterStore(openStore<KeptMarkings>('reading-desk-markings', 'markings'))
+  const keptKeyImages = laterStore(openStore<KeptKeyImages>('reading-desk-key-images', 'key-images'))
+  void Promise.all([drafts.durable, keptMarkings.durable, keptKeyImages.durable]).then((all) => void (keeping.value = all.every(Boolean)))
   return {
     records: new Records(ris.api),
     api: ris.api,
-    drafts: laterStore(openDrafts()),
-    keptMarkings: laterStore(openStore<KeptMarkings>('reading-desk-markings', 'markings')),
-    keptKeyImages: laterStore(openStore<KeptKeyImages>('reading-desk-key-images', 'key-images')),
+    drafts,
+    keptMarkings,
+    keptKeyImages,
     me,
     lang: context.lang,
     // A kernel that has ended is no reason to wait: records and images do not need it. A cut link to it is: it is the same network.

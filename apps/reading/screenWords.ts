@@ -1,6 +1,7 @@
 /** Words of what stands on the screens: hanging protocols, the second window, the display check. Part of the desk's catalogue. */
 export const SCREEN_WORDS = {
   hanging: ['挂片协议', 'Hanging protocol'],
+  hanging_left_out: ['协议中的{what}未开通，这些格显示图像本身', 'The protocol asks for what is not available here ({what}): these views show the images themselves'],
   hanging_none: ['单幅（不用协议）', 'One view (no protocol)'],
   hanging_now: ['当前', 'Now'],
   hanging_fitting: ['适用于本例', 'For this case'],

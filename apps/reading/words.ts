@@ -1,7 +1,9 @@
 /** Every text of the reading desk in both languages. Terms are those of docs/glossary.md. `{x}` is filled by `say`. */
+import { keeping } from '../desk/shell/keeping'
 import { filled } from '../desk/shell/language'
 import { ATLAS_WORDS } from './atlasWords'
 import { SCREEN_WORDS } from './screenWords'
+import { UNKEPT } from './unkeptWords'
 
 export type Lang = 'zh' | 'en'
 
@@ -472,7 +474,8 @@ const WORDS = {
 export type Word = keyof typeof WORDS
 
 export function say(lang: Lang, word: Word, values: Record<string, string | number> = {}): string {
-  const text: string = WORDS[word][lang === 'en' ? 1 : 0]
+  const unkept = keeping.value ? undefined : UNKEPT[word]
+  const text: string = (unkept ?? WORDS[word])[lang === 'en' ? 1 : 0]
   return filled(text, values)
 }
 

@@ -1,4 +1,5 @@
 /** Windows to choose from: the reader's own by modality and series description, the usual ones, and those of the header. */
+import { explained } from './explanations';
 import { lutName, type VoiLut } from './lut';
 import { headerWindows, validWindow, windowFunction, type Window } from './window';
 import type { Frame, WindowFunction } from './frame';
@@ -116,8 +117,8 @@ function headerPresets(frame: Frame | null): Preset[] {
   const luts = frame.luts ?? [];
   if (windows.length + luts.length < 2 && luts.length === 0) return [];
   return [
-    ...windows.map(({ name, ...window }, i): Preset => ({ id: `header-${i}`, zh: name || `原窗 ${i + 1}`, en: name || `Stored ${i + 1}`, choice: () => ({ window }) })),
-    ...luts.map((lut): Preset => ({ id: `lut-${lut.position}`, zh: lutName(lut), en: lutName(lut), choice: () => ({ lut }) })),
+    ...windows.map(({ name, ...window }, i): Preset => ({ id: `header-${i}`, ...explained(name, { zh: `原窗 ${i + 1}`, en: `Stored ${i + 1}` }), choice: () => ({ window }) })),
+    ...luts.map((lut): Preset => ({ id: `lut-${lut.position}`, ...explained(lut.name, { zh: lutName(lut), en: lutName(lut) }), choice: () => ({ lut }) })),
   ];
 }
 

@@ -24,6 +24,17 @@ describe('the table of functions', () => {
     for (const id of named) expect(COMMANDS.some((command) => command.id === id), id).toBe(true);
   });
 
+  it('puts up of a protocol what a user has, and names the rest', () => {
+    const curved = { study: '1', series: '2', curved: true, gamma: 1.2, index: 3 };
+    expect(centre.fitting(curved)).toEqual({ view: curved, missing: [] });
+    expect(hospital.fitting(curved)).toEqual({ view: { study: '1', series: '2', index: 3 }, missing: ['curve', 'gamma'] });
+    const plane = { study: '1', series: '2', plane: 'coronal' };
+    expect(hospital.fitting(plane)).toEqual({ view: plane, missing: [] });
+    expect(new Toolset([]).fitting(plane)).toEqual({ view: { study: '1', series: '2' }, missing: ['mpr'] });
+    const again = { study: '1', series: '2', rendering: true, reconstruction: { made: 'cpr' } as never };
+    expect(hospital.fitting(again).view).toEqual({ study: '1', series: '2', rendering: true });
+  });
+
   it('leaves to everybody only what belongs to no function', () => {
     const free = new Toolset([]).commands().map(({ id }) => id);
     expect(free).toEqual(['tool-scroll', 'previous-image', 'next-image', 'ten-back', 'ten-on', 'first-image', 'last-image', 'bone-age-atlas', 'planes', 'undo', 'redo', 'remove', 'finish', 'cancel']);

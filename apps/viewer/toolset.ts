@@ -106,6 +106,19 @@ const CALLS = {
 
 const NEEDS = new Map<string, readonly FunctionId[] | ((argument: never) => readonly FunctionId[])>(Object.entries(CALLS));
 
+/** What a view asks for that is a function of its own. */
+interface View {
+  plane?: unknown;
+  rendering?: unknown;
+  curved?: unknown;
+  reconstruction?: Reconstruction;
+  gamma?: unknown;
+  inverted?: unknown;
+  turn?: unknown;
+}
+
+const VIEWED: readonly (readonly [keyof View, FunctionId])[] = [['plane', 'mpr'], ['rendering', 'rendering'], ['curved', 'curve'], ['gamma', 'gamma'], ['inverted', 'invert'], ['turn', 'turn']];
+
 /** Every function. */
 export const ALL = '*';
 
@@ -140,6 +153,14 @@ export class Toolset {
     const needed = NEEDS.get(name);
     const ids = typeof needed === 'function' ? needed(args[0] as never) : (needed ?? []);
     return ids.length === 0 || ids.some((id) => this.has(id));
+  }
+
+  /** A view as it may be put up, and what it would have needed besides: of a protocol or a screen made where there was more. */
+  fitting<R extends View>(view: R): { view: R; missing: FunctionId[] } {
+    const missing = [...new Set(VIEWED.filter(([part, id]) => view[part] !== undefined && !this.has(id)).map(([, id]) => id))];
+    const refused = new Set(VIEWED.filter(([, id]) => missing.includes(id)).map(([part]) => part));
+    if (view.reconstruction && !this.has(RECONSTRUCTS[view.reconstruction.made])) refused.add('reconstruction');
+    return { view: Object.fromEntries(Object.entries(view).filter(([part]) => !refused.has(part as keyof View))) as R, missing };
   }
 
   commands(): readonly Command[] {

@@ -64,8 +64,10 @@ def open_desk(stack: Stack, browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    def open_as(username: str, width: int = 1366, height: int = 768, *, quiet: bool = True, lang: str = "zh") -> Page:
+    def open_as(username: str, width: int = 1366, height: int = 768, *, quiet: bool = True, lang: str = "zh", storage: bool = True) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        if not storage:
+            context.add_init_script("Object.defineProperty(window, 'indexedDB', { value: undefined })")
         contexts.append(context)
         context.add_cookies(
             [

@@ -331,6 +331,22 @@ def test_text_typed_while_ris_is_dead_is_kept_and_sent(stack: Stack, open_desk: 
 
 
 @pytest.mark.clause("R-0")
+def test_where_the_browser_keeps_nothing_it_is_not_said_that_it_does(stack: Stack, open_desk: Open) -> None:
+    accession = stack.case("纪无痕")
+    page = open_desk("doctor", quiet=False, storage=False)
+    open_case(page, accession)
+    write(page, "之前", "意见")
+    saved(page)
+    page.route("**/draft", lambda route: route.abort())
+    by(page, "report-findings").fill("只在此页中的文字")
+    expect(by(page, "report-saved")).to_contain_text("请勿关闭此页")
+    expect(page.locator("body")).not_to_contain_text("保存在本机")
+    page.unroute("**/draft")
+    saved(page)
+    assert report_of(stack, "doctor", accession)["findings"] == "只在此页中的文字"
+
+
+@pytest.mark.clause("R-0")
 def test_a_page_that_dies_before_saving_finds_its_text_again(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("钱多多")
     page = open_desk("doctor", quiet=False)

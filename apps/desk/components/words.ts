@@ -1,7 +1,8 @@
 /** Words of the parts all desks share. */
-import { t } from '../shell/language'
+import { keeping } from '../shell/keeping'
+import { t, type Say } from '../shell/language'
 
-export const say = t({
+const WORDS = {
   product: { zh: '远程影像中心', en: 'Radiology Hub' },
   desks: { zh: '切换工作台', en: 'Switch desk' },
   search: { zh: '搜索患者、检查（Ctrl+K）', en: 'Search patients, exams (Ctrl+K)' },
@@ -21,6 +22,7 @@ export const say = t({
   key_help: { zh: '显示快捷键', en: 'Show shortcuts' },
   all_institutions: { zh: '全部机构', en: 'All institutions' },
   cut: { zh: '连接中断，正在重连（{n} 秒）– 已写内容已保存在本机', en: 'Connection lost, reconnecting ({n} s) – what you wrote is kept on this computer' },
+  cut_unkept: { zh: '连接中断，正在重连（{n} 秒）– 本机不能保存，请勿关闭此页', en: 'Connection lost, reconnecting ({n} s) – this computer cannot keep what you wrote: leave this page open' },
   gone: { zh: '后台程序已停止。已写内容不会丢失，请重新打开。', en: 'The background program has stopped. Nothing you wrote is lost; please reopen.' },
   failed: { zh: '工作台的后台程序没能启动，请重新打开；若仍出现，请联系管理员。', en: 'The background program of this desk could not start. Reopen it; if this happens again, tell the administrator.' },
   refused: { zh: '此页面属于另一次登录，请重新打开。', en: 'This page belongs to another sign-in; please reopen.' },
@@ -31,4 +33,7 @@ export const say = t({
   other_user: { zh: '此浏览器已由其他人登录。为保护患者资料，请重新打开本页。', en: 'Someone else has signed in in this browser. Reopen the page to protect patient data.' },
   retry: { zh: '重试', en: 'Retry' },
   loading: { zh: '正在加载', en: 'Loading' },
-})
+}
+
+const plain = t(WORDS)
+export const say: Say<typeof WORDS> = (key, values) => plain(key === 'cut' && !keeping.value ? 'cut_unkept' : key, values)

@@ -1,5 +1,7 @@
 /** A refused or failed request, in words for people (RFC 9457 and `docs/interfaces.md` §3). */
 
+import { keeping } from './keeping'
+
 export type Lang = 'zh' | 'en'
 
 export interface Words {
@@ -30,6 +32,10 @@ const KNOWN: Record<string, Record<Lang, Words>> = {
     zh: { title: '连接不上服务', action: '请检查网络；已写内容保存在本机，恢复后请重试。' },
     en: { title: 'The service cannot be reached', action: 'Check the network. What you wrote is kept on this computer; try again when the connection is back.' },
   },
+  'network.down.unkept': {
+    zh: { title: '连接不上服务', action: '请检查网络；本机不能保存已写内容，恢复前请勿关闭此页。' },
+    en: { title: 'The service cannot be reached', action: 'Check the network. This computer cannot keep what you wrote: leave this page open until the connection is back.' },
+  },
   'network.timeout': {
     zh: { title: '服务没有及时回答', action: '请稍后重试。' },
     en: { title: 'The service did not answer in time', action: 'Try again in a moment.' },
@@ -54,7 +60,8 @@ const KNOWN: Record<string, Record<Lang, Words>> = {
 
 /** A problem of ours by code, for what the browser notices before any service could speak. */
 export function knownProblem(code: keyof typeof KNOWN & string, status = 0, extra: Record<string, unknown> = {}): Problem {
-  return new Problem(status, code, KNOWN[code] as Record<Lang, Words>, extra)
+  const unkept = keeping.value ? undefined : KNOWN[`${code}.unkept`]
+  return new Problem(status, code, unkept ?? (KNOWN[code] as Record<Lang, Words>), extra)
 }
 
 function isWords(value: unknown): value is Words {

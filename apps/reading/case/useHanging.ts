@@ -9,6 +9,7 @@ import { fitOf } from '../../viewer/hanging/fitting'
 import { choices, hang, planOf, type Hangable, type Plan, type PlannedCell } from '../../viewer/hanging/plan'
 import { viewRequest, type PriorFacts, type Protocol, type SeriesFacts } from '../../viewer/hanging/protocol'
 import type { LayoutName } from '../../viewer/layout'
+import type { FunctionId, Toolset } from '../../viewer/toolset'
 import type { Exam, Row, SeriesAhead } from '../records'
 import { factsOf, seriesFacts } from './caseFacts'
 import { firstSeries, type CaseCache } from './caseCache'
@@ -26,6 +27,9 @@ export interface HangingParts {
   hang(request: HangRequest): void
   hangMore(layout: LayoutName, cells: (HungRequest | null)[]): void
   info(study: string, series: string): CaseInfo
+  tools(): Toolset
+  /** A protocol wanted functions that the reader's hospital has not got: they are left out. */
+  leftOut(functions: readonly FunctionId[]): void
   /** What leads on the screen now. */
   leads(shown: Shown): void
   /** Images of this prior are being shown. */
@@ -96,7 +100,10 @@ export function useHanging(parts: HangingParts): Hanging {
 
   function put(next: Pick<Plan, 'layout' | 'cells' | 'active' | 'linked'>): Shown | null {
     hung = { layout: next.layout, cells: next.cells }
-    parts.hang({ layout: next.layout, cells: next.cells.map((cell) => cell && request(cell)), active: next.active, linked: next.linked })
+    const cells = next.cells.map((cell) => cell && request(cell))
+    parts.hang({ layout: next.layout, cells, active: next.active, linked: next.linked })
+    const missing = [...new Set(cells.flatMap((cell) => (cell ? parts.tools().fitting(cell).missing : [])))]
+    if (missing.length) parts.leftOut(missing)
     tellPriors(next.cells)
     const lead = next.cells[next.active]
     return lead ? { studyUid: lead.study, seriesUid: lead.series } : null

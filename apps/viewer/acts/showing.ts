@@ -17,19 +17,23 @@ export class Showing {
   constructor(private readonly inside: Workings) {}
 
   show(request: ShowRequest): void {
-    this.inside.show(request);
+    this.inside.show(this.inside.tools.fitting(request).view);
   }
 
   hang(request: HangRequest): void {
     const { inside } = this;
     inside.leaveComputed();
-    inside.hung.hang(request);
+    inside.hung.hang({ ...request, cells: this.fitting(request.cells) });
     inside.solid.check();
     inside.telling.changed();
   }
 
   hangMore(layout: LayoutName, cells: (HungRequest | null)[]): void {
-    this.inside.hung.add(layout, cells);
+    this.inside.hung.add(layout, this.fitting(cells));
+  }
+
+  private fitting(cells: readonly (HungRequest | null)[]): (HungRequest | null)[] {
+    return cells.map((cell) => cell && this.inside.tools.fitting(cell).view);
   }
 
   screen(): Screen {
