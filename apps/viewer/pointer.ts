@@ -6,11 +6,16 @@ import { Magnifier } from './magnifier';
 import { valueUnit } from './measure/length';
 import { placeText } from './orientation';
 
+/** Milliseconds for which Cornerstone holds a click back in case it becomes a double click; a move of more than 3 pixels ends that. */
+const HELD = 450;
+const AWAY = 8;
+
 export class Pointer {
   /** Pixel and value under the mouse, and its place in the patient, as they are written. */
   hover = '';
   place = '';
   private readonly magnifier: Magnifier;
+  private click: { at: number; x: number; y: number } | null = null;
 
   constructor(
     private readonly cell: Cell,
@@ -31,6 +36,14 @@ export class Pointer {
     this.magnifier.hide();
   }
 
+  /** What comes now comes after the last click: one that is still held back counts at once. */
+  settleClick(): void {
+    const { click } = this;
+    this.click = null;
+    if (!click || performance.now() - click.at > HELD) return;
+    for (const away of [AWAY, 0]) this.cell.stage.dispatchEvent(new MouseEvent('mousemove', { clientX: click.x + away, clientY: click.y, bubbles: true }));
+  }
+
   private readonly moved = (event: PointerEvent): void => {
     if (this.cell.index < 0) return;
     const at = this.at(event);
@@ -43,6 +56,7 @@ export class Pointer {
   /** Not by way of Cornerstone, which holds a click back until it cannot become a double click. */
   private readonly pressed = (event: PointerEvent): void => {
     if (event.button !== 0 || this.cell.index < 0) return;
+    this.click = { at: performance.now(), x: event.clientX, y: event.clientY };
     if (this.host.tool === 'magnifier') this.magnify(this.at(event));
     else this.host.aim(this.cell, 'down', this.at(event));
   };

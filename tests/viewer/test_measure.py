@@ -281,6 +281,27 @@ def test_a_polyline_is_as_long_as_its_parts(bench: Bench) -> None:
     assert one["unit"] == "mm"
 
 
+@pytest.mark.clause("V-10", "V-15", "V-16")
+@pytest.mark.parametrize("tool", ["polyline", "polygon", "lasso"])
+def test_enter_right_after_the_last_click_keeps_its_point(bench: Bench, tool: str) -> None:
+    """A practised hand is quicker than the 0.4 s for which a click may still become a double click."""
+    bench.mount()
+    bench.show(Stream([frame_of(picture(), spacing=[0.5, 1.25])]))
+    bench.call("setTool", tool)
+    corners = [(20.0, 20.0), (60.0, 20.0), (60.0, 80.0), (24.0, 76.0)]
+    click_through(bench, corners[:-1])
+    bench.page.mouse.move(*bench.screen(*corners[-1]))
+    bench.page.mouse.down()
+    bench.page.mouse.up()
+    bench.page.keyboard.press("Enter")
+    bench.settle()
+    (one,) = bench.run("bench.viewers.a.measurements()")
+    for corner in corners:
+        assert min(math.hypot(x - corner[0], y - corner[1]) for x, y in one["points"]) < 2.5, corner
+    bench.page.wait_for_timeout(600)
+    assert bench.run("bench.viewers.a.measurements()") == [one], "and nothing begins afterwards"
+
+
 @pytest.mark.clause("V-15")
 def test_a_polygon_closes_on_its_first_point_and_averages_what_is_inside(bench: Bench) -> None:
     image = np.zeros((128, 128), np.int16)

@@ -52,6 +52,7 @@ export class Marking {
 
   finish(): boolean {
     const { group, cells, curveInHand } = this.inside;
+    for (const cell of cells) cell.pointer.settleClick();
     const drawing = isDrawing(group);
     finishDrawing(group, cells.map((cell) => cell.stage));
     return drawing || (curveInHand?.finish() ?? false);
