@@ -331,6 +331,20 @@ def test_text_typed_while_ris_is_dead_is_kept_and_sent(stack: Stack, open_desk: 
 
 
 @pytest.mark.clause("R-0")
+def test_the_preview_says_what_it_could_not_get(stack: Stack, open_desk: Open) -> None:
+    page = open_desk("doctor", quiet=False)
+    page.route("**/services/ris/api/v1/exams/*", lambda route: route.abort())
+    accession = stack.case("闻人静")
+    by(page, "search").fill(accession)
+    row(page, accession).hover()
+    expect(by(page, "preview-failed")).to_contain_text("临床信息和历史检查没有取到")
+    page.unroute("**/services/ris/api/v1/exams/*")
+    # by itself, as soon as the service answers
+    expect(by(page, "preview").get_by_test_id("clinical")).to_be_visible()
+    expect(by(page, "preview-failed")).to_have_count(0)
+
+
+@pytest.mark.clause("R-0")
 def test_where_the_browser_keeps_nothing_it_is_not_said_that_it_does(stack: Stack, open_desk: Open) -> None:
     accession = stack.case("纪无痕")
     page = open_desk("doctor", quiet=False, storage=False)
