@@ -7,7 +7,7 @@
 import { computed, reactive, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
 import { asProblem, idempotencyKey, Problem, type Me } from '../../desk/shell'
-import { draftKey, type DraftStore } from '../draftStore'
+import { draftKey, type DraftStore, type KeptDraft } from '../draftStore'
 import { unreachable, type Records, type Report, type Row, type Text } from '../records'
 import { Autosave, type SaveState } from './autosave'
 
@@ -49,6 +49,18 @@ const OTHER_TEXT = {
   zh: { title: '该报告已有其他文字', action: '请比较两份文字后选择。' },
   en: { title: 'This report already has another text', action: 'Compare the two texts and choose.' },
 }
+/** A store of the browser that hangs (a busy disk) must keep nobody from writing. */
+const LOCAL_MS = 2000
+const LATE = Symbol('late')
+
+function soon<T>(asked: Promise<T>): Promise<T | typeof LATE> {
+  return Promise.race([asked, new Promise<typeof LATE>((done) => setTimeout(() => done(LATE), LOCAL_MS))])
+}
+
+function joined(now: string, before: string): string {
+  return !before || now.includes(before) ? now : now ? `${now}\n${before}` : before
+}
+
 const EMPTY: Text = { findings: '', impression: '', positive: null, key_images: [] }
 
 export function textOf(source: Text): Text {
@@ -76,6 +88,7 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
   const restored = ref(false)
   const acting = ref(false)
   const key = (): string => draftKey(parts.me.value?.username ?? '', row.exam_id)
+  let ended = false
   let keys: { action: string; version: number; key: string } | null = null
 
   const mode = computed<Mode>(() => {
@@ -122,28 +135,40 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
     Object.assign(text, textOf(value))
   }
 
+  /** Text that was kept on this machine and has not reached ris. */
+  function restore(before: KeptDraft | null, found: Report | null): void {
+    if (!before || ended || mode.value === 'read') return
+    // What an earlier version of this page kept says nothing about key images.
+    const kept = { ...before, key_images: before.key_images ?? found?.key_images ?? [] }
+    if (sameText(kept, found ?? EMPTY)) {
+      if (save.value.kind === 'clean') parts.drafts.remove(key()).catch(() => undefined)
+      return
+    }
+    restored.value = true
+    if (save.value.kind !== 'clean') {
+      // It came late, and the writer has begun already: both are kept.
+      show({ ...textOf(text), findings: joined(text.findings, kept.findings), impression: joined(text.impression, kept.impression) })
+      input()
+    } else if (!found || kept.base === found.version) {
+      show(kept)
+      input()
+    } else {
+      show(kept)
+      autosave.conflict(textOf(kept), found)
+    }
+  }
+
   async function load(): Promise<void> {
     status.value = 'loading'
     try {
-      const [found, before] = await Promise.all([row.report_id ? parts.records.report(row.report_id) : null, parts.drafts.get(key())])
+      const asked = parts.drafts.get(key()).catch(() => null)
+      const [found, before] = await Promise.all([row.report_id ? parts.records.report(row.report_id) : null, soon(asked)])
       report.value = found
-      // What an earlier version of this page kept says nothing about key images.
-      const kept = before && { ...before, key_images: before.key_images ?? found?.key_images ?? [] }
       show(found ?? EMPTY)
       status.value = 'ready'
       problem.value = null
-      if (!kept || mode.value === 'read' || sameText(kept, found ?? EMPTY)) {
-        if (kept && mode.value !== 'read') await parts.drafts.remove(key())
-        return
-      }
-      restored.value = true
-      if (!found || kept.base === found.version) {
-        show(kept)
-        input()
-      } else {
-        show(kept)
-        autosave.conflict(textOf(kept), found)
-      }
+      if (before === LATE) void asked.then((kept) => restore(kept, found))
+      else restore(before, found)
     } catch (error) {
       problem.value = asProblem(error)
       // Not signed yet is nothing that failed: this reader has no report to see.
@@ -230,6 +255,9 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
       } else autosave.resolve(textOf(value))
     },
     reconnected: () => autosave.reconnected(),
-    dispose: () => autosave.dispose(),
+    dispose: () => {
+      ended = true
+      autosave.dispose()
+    },
   }
 }
