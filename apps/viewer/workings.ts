@@ -372,6 +372,10 @@ export class Workings implements CellHost {
     this.linking.scrolled(cell);
   }
 
+  received(cell: Cell): boolean {
+    return this.spatial.mpr.receivedIn(cell);
+  }
+
   linesOn(cell: Cell): Shapes {
     return this.spatial.linesOn(cell);
   }
