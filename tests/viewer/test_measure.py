@@ -302,25 +302,6 @@ def test_enter_right_after_the_last_click_keeps_its_point(bench: Bench, tool: st
     assert bench.run("bench.viewers.a.measurements()") == [one], "and nothing begins afterwards"
 
 
-@pytest.mark.clause("V-10")
-def test_a_click_held_back_takes_none_from_the_next_viewer(bench: Bench) -> None:
-    image = Stream([frame_of(picture(), spacing=[0.5, 1.25])])
-    bench.mount()
-    bench.show(image)
-    bench.call("setTool", "polyline")
-    bench.page.mouse.click(*bench.screen(90.0, 90.0))
-    bench.call("dispose")
-    bench.mount()
-    bench.show(image)
-    bench.call("setTool", "polyline")
-    corners = [(20.0, 20.0), (60.0, 20.0), (60.0, 80.0)]
-    click_through(bench, corners)
-    bench.page.keyboard.press("Enter")
-    bench.settle()
-    (one,) = bench.run("bench.viewers.a.measurements()")
-    assert np.allclose(one["points"][:3], corners, atol=0.6)
-
-
 @pytest.mark.clause("V-15")
 def test_a_polygon_closes_on_its_first_point_and_averages_what_is_inside(bench: Bench) -> None:
     image = np.zeros((128, 128), np.int16)
