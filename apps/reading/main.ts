@@ -23,7 +23,7 @@ import { defineDesk, keeping, RIS, session, type DeskContext, type Live, type Li
 import type { KeptKeyImages } from './case/useKeyImages'
 import type { KeptMarkings } from './case/useMarkings'
 import { openDrafts } from './draftStore'
-import { laterStore, openStore } from './keptStore'
+import { Keeping, laterStore, openStore } from './keptStore'
 import { kernelQuestions } from './kernelQuestions'
 import ReadingDesk from './ReadingDesk.vue'
 import { Records, type Marking, type Row } from './records'
@@ -37,10 +37,10 @@ function services(context: DeskContext): Services {
   const onMarkings = new Set<(marking: Marking) => void>()
   const onKeyImages = new Set<(id: string) => void>()
   const ris = watchReachable(context.api, '/services/ris/', async (signal) => (await fetch('/services/ris/healthz', { cache: 'no-store', signal })).ok)
-  const drafts = laterStore(openDrafts())
-  const keptMarkings = laterStore(openStore<KeptMarkings>('reading-desk-markings', 'markings'))
-  const keptKeyImages = laterStore(openStore<KeptKeyImages>('reading-desk-key-images', 'key-images'))
-  void Promise.all([drafts.durable, keptMarkings.durable, keptKeyImages.durable]).then((all) => void (keeping.value = all.every(Boolean)))
+  const keep = new Keeping((kept) => void (keeping.value = kept))
+  const drafts = keep.watch(laterStore(openDrafts()))
+  const keptMarkings = keep.watch(laterStore(openStore<KeptMarkings>('reading-desk-markings', 'markings')))
+  const keptKeyImages = keep.watch(laterStore(openStore<KeptKeyImages>('reading-desk-key-images', 'key-images')))
   return {
     records: new Records(ris.api),
     api: ris.api,

@@ -44,6 +44,8 @@ export interface CellHost {
   calibrated(source: ImageSource, frame: Frame): Frame;
   /** Who marked the image in the cell as a key image: '' here, else what singled it out; null: nobody. */
   markedBy(cell: Cell): string | null;
+  /** Whether the cell shows the images that the planes beside it are made of. */
+  received(cell: Cell): boolean;
   filterOf(source: ImageSource): FilterSetting | null;
   /** What others drew on the images, while it is shown. */
   readonly foreign: ShownOverlay | null;

@@ -46,6 +46,8 @@ export interface CornerFacts {
   trueSize: 'patient' | 'detector' | null;
   hover: string;
   filter: FilterSetting | null;
+  /** The images that the planes beside them are made of. */
+  received: boolean;
   /** Clockwise, degrees. */
   rotation: number;
   /** Who marked it as a key image, '' here; null: nobody. */
@@ -91,10 +93,10 @@ const FILTER_WORDS = { sharpen: 'sharpened', smooth: 'smoothed', edge: 'edges' }
 
 const SLABS = { mean: 'slabMean', max: 'slabMax', min: 'slabMin' } as const;
 
-/** A computed picture says so, and how: 冠状位 斜位 重建 MIP 10 mm; CPR 拉直 · 30°  曲线长 84.2 mm. */
-function planeText({ plane, curved, thickness }: Frame, language: Language): string {
+/** A computed picture says so, and how, and the received images beside it what they are: 冠状位 斜位 重建 MIP 10 mm; CPR 拉直 · 30°  曲线长 84.2 mm. */
+function planeText({ frame: { plane, curved, thickness }, received }: CornerFacts, language: Language): string {
   const made = plane ?? curved;
-  if (!made) return '';
+  if (!made) return received ? say('received', language) : '';
   const slab = made.slab === null ? '' : `${say(SLABS[made.slab], language)} ${Number((thickness ?? 0).toFixed(1))} mm`;
   if (curved) return joined(`CPR ${say(curved.mode, language)} · ${curved.angle}°`, slab, `${say('curveLength', language)} ${curved.length.toFixed(1)} mm`);
   if (!plane) return '';
@@ -128,7 +130,7 @@ const ITEMS: Record<CornerItem, (facts: CornerFacts, language: Language) => stri
   // Along the screen's edges the letters say it all.
   rotation: ({ rotation }, language) => (isStraight(rotation) ? '' : `${say('turned', language)} ${shortTurn(rotation)}°`),
   key: ({ key }, language) => (key === null || key === undefined ? '' : [`★ ${say('keyImage', language)}`, key].filter(Boolean).join(' · ')),
-  plane: ({ frame }, language) => planeText(frame, language),
+  plane: planeText,
   size: ({ frame }) => `${frame.columns}×${frame.rows}`,
   hover: ({ hover }) => hover,
   place: ({ place }) => place,

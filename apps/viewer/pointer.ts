@@ -1,4 +1,5 @@
 /** The mouse over one cell: what it points at, the magnifier, the crosshair, the wheel. */
+import { Enums } from '@cornerstonejs/tools';
 import type { Cell } from './cell';
 import type { CellHost } from './cellhost';
 import { toIndex } from './geometry';
@@ -6,8 +7,7 @@ import { Magnifier } from './magnifier';
 import { valueUnit } from './measure/length';
 import { placeText } from './orientation';
 
-/** Milliseconds for which Cornerstone holds a click back in case it becomes a double click; a move of more than 3 pixels ends that. */
-const HELD = 450;
+/** Cornerstone holds a click back for 0.4 s in case it becomes a double click; a move of more than 3 pixels ends that. */
 const AWAY = 8;
 
 export class Pointer {
@@ -15,7 +15,8 @@ export class Pointer {
   hover = '';
   place = '';
   private readonly magnifier: Magnifier;
-  private click: { at: number; x: number; y: number } | null = null;
+  /** Where the button went down, until Cornerstone's tools have heard of it. */
+  private click: { x: number; y: number } | null = null;
 
   constructor(
     private readonly cell: Cell,
@@ -26,6 +27,7 @@ export class Pointer {
     stage.addEventListener('pointermove', this.moved);
     stage.addEventListener('pointerdown', this.pressed);
     stage.addEventListener('pointerup', this.released);
+    for (const heard of [Enums.Events.MOUSE_DOWN, 'dblclick']) stage.addEventListener(heard, () => (this.click = null));
     stage.addEventListener('pointerleave', this.left);
     stage.addEventListener('contextmenu', (event) => event.preventDefault());
     root.addEventListener('wheel', this.wheel, { passive: false });
@@ -40,7 +42,7 @@ export class Pointer {
   settleClick(): void {
     const { click } = this;
     this.click = null;
-    if (!click || performance.now() - click.at > HELD) return;
+    if (!click) return;
     for (const away of [AWAY, 0]) this.cell.stage.dispatchEvent(new MouseEvent('mousemove', { clientX: click.x + away, clientY: click.y, bubbles: true }));
   }
 
@@ -56,7 +58,7 @@ export class Pointer {
   /** Not by way of Cornerstone, which holds a click back until it cannot become a double click. */
   private readonly pressed = (event: PointerEvent): void => {
     if (event.button !== 0 || this.cell.index < 0) return;
-    this.click = { at: performance.now(), x: event.clientX, y: event.clientY };
+    this.click = { x: event.clientX, y: event.clientY };
     if (this.host.tool === 'magnifier') this.magnify(this.at(event));
     else this.host.aim(this.cell, 'down', this.at(event));
   };

@@ -57,7 +57,7 @@ const CSS = `
 .px-warnings { color: #ffcf66; font-size: 12px; }
 .px-legend { font-size: 12px; }
 .px-legend div { overflow: hidden; text-overflow: ellipsis; white-space: pre; }
-.px-vr-warnings { position: absolute; left: 10px; bottom: 70px; pointer-events: none; text-shadow: 0 0 3px #000; }
+.px-vr-said { position: absolute; left: 10px; bottom: 70px; pointer-events: none; text-shadow: 0 0 3px #000; }
 .px-waiting { position: absolute; top: 42%; left: 50%; transform: translate(-50%, -50%); padding: 4px 10px; border-radius: 4px; background: rgba(20, 20, 22, .85); }
 .px-progress { position: absolute; left: 0; right: 0; bottom: 0; height: 3px; background: rgba(255, 255, 255, .12); }
 .px-progress-fill { height: 100%; width: 0; background: #3b82c4; }

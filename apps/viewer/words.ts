@@ -65,6 +65,7 @@ const WORDS = {
   coronal: ['冠状位', 'Coronal'],
   sagittal: ['矢状位', 'Sagittal'],
   oblique: ['斜位', 'oblique'],
+  received: ['原始图像', 'Received images'],
   reformatted: ['重建', 'reformatted'],
   slabMean: ['平均', 'mean'],
   slabMax: ['MIP', 'MIP'],

@@ -372,6 +372,10 @@ export class Workings implements CellHost {
     this.linking.scrolled(cell);
   }
 
+  received(cell: Cell): boolean {
+    return this.spatial.mpr.receivedIn(cell);
+  }
+
   linesOn(cell: Cell): Shapes {
     return this.spatial.linesOn(cell);
   }
@@ -420,6 +424,8 @@ export class Workings implements CellHost {
   dispose(): boolean {
     if (this.disposed) return false;
     this.disposed = true;
+    // There is one such click in a page: held back any longer it would swallow the first one in the next viewer.
+    for (const cell of this.cells) cell.pointer.settleClick();
     this.telling.end();
     this.sizes.disconnect();
     this.endDrops();

@@ -126,6 +126,7 @@ export class Written {
         hover: cell.pointer.hover,
         place: cell.pointer.place,
         filter: cell.series ? host.filterOf(cell.series) : null,
+        received: host.received(cell),
         rotation: cell.view().rotation,
         key: host.markedBy(cell),
       },

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from .conftest import Bench
 from .streams import Stream, frame_of
@@ -255,6 +256,25 @@ def test_what_is_measured_on_a_plane_stays_with_it(bench: Bench) -> None:
     assert again[0]["value"] == pytest.approx(measured["value"], abs=0.01)
     bench.run("bench.viewers.a.setMeasurements(bench.viewers.a.measurements())")
     assert len(bench.run("bench.viewers.a.measurements()")) == 1
+
+
+@pytest.mark.clause("V-26", "V-27")
+def test_every_view_beside_the_planes_has_its_name(bench: Bench) -> None:
+    open_planes(bench, series())
+    names = bench.page.locator("#a .px-cell [data-item='plane']")
+    expect(names).to_have_text(["横断位  重建", "冠状位  重建", "矢状位  重建", "原始图像"])
+    bench.call("setLanguage", "en")
+    expect(names).to_have_text(["Axial  reformatted", "Coronal  reformatted", "Sagittal  reformatted", "Received images"])
+    bench.call("rendering", True)
+    title = bench.page.locator("#a .px-cell").nth(3).locator(".px-vr-title")
+    expect(title).to_have_text("Volume rendering")
+    bench.call("setLanguage", "zh")
+    expect(title).to_have_text("容积再现")
+    expect(title).to_be_visible()
+    bench.call("rendering", False)
+    bench.call("mpr")
+    bench.until("!bench.viewers.a.state().mpr")
+    expect(names).to_have_text([""])  # alone there is nothing to tell apart
 
 
 @pytest.mark.clause("V-27")

@@ -7,7 +7,7 @@ import { computed, shallowRef, type ComputedRef, type ShallowRef } from 'vue'
 import type { CaseInfo, HangRequest, HungRequest, OwnPreset, Screen } from '../../viewer/api'
 import { fitOf } from '../../viewer/hanging/fitting'
 import { choices, hang, planOf, type Hangable, type Plan, type PlannedCell } from '../../viewer/hanging/plan'
-import { viewRequest, type PriorFacts, type Protocol, type SeriesFacts } from '../../viewer/hanging/protocol'
+import { viewRequest, type CellView, type PriorFacts, type Protocol, type SeriesFacts } from '../../viewer/hanging/protocol'
 import type { LayoutName } from '../../viewer/layout'
 import type { FunctionId, Toolset } from '../../viewer/toolset'
 import type { Exam, Row, SeriesAhead } from '../records'
@@ -102,11 +102,21 @@ export function useHanging(parts: HangingParts): Hanging {
     hung = { layout: next.layout, cells: next.cells }
     const cells = next.cells.map((cell) => cell && request(cell))
     parts.hang({ layout: next.layout, cells, active: next.active, linked: next.linked })
-    const missing = [...new Set(cells.flatMap((cell) => (cell ? parts.tools().fitting(cell).missing : [])))]
-    if (missing.length) parts.leftOut(missing)
+    tellLeftOut(cells)
     tellPriors(next.cells)
     const lead = next.cells[next.active]
     return lead ? { studyUid: lead.study, seriesUid: lead.series } : null
+  }
+
+  function tellLeftOut(cells: readonly (HungRequest | null)[]): void {
+    const missing = [...new Set(cells.flatMap((cell) => (cell ? parts.tools().fitting(cell).missing : [])))]
+    if (missing.length) parts.leftOut(missing)
+  }
+
+  /** Whether what a cell shows is what was planned for it: the images themselves where the reader's hospital has not got the view. */
+  function asPlanned(shown: CellView, { view }: PlannedCell): boolean {
+    if (shown === view || view === 'rendering' || view === 'curved') return true
+    return shown === 'images' && parts.tools().fitting(viewRequest(view)).missing.length > 0
   }
 
   function tellPriors(cells: readonly (PlannedCell | null)[]): void {
@@ -161,7 +171,7 @@ export function useHanging(parts: HangingParts): Hanging {
     const { cells } = hung
     return now.layout === hung.layout && now.cells.every((cell, position) => {
       const planned = cells[position] ?? null
-      return planned === null ? cell === null : cell !== null && cell.series === planned.series && (cell.view === planned.view || planned.view === 'rendering' || planned.view === 'curved')
+      return planned === null ? cell === null : cell !== null && cell.series === planned.series && asPlanned(cell.view, planned)
     })
   }
 
@@ -181,7 +191,9 @@ export function useHanging(parts: HangingParts): Hanging {
     plan.value = now
     if (now.layout !== hung.layout || now.cells.some((cell, at) => cell !== null && !hung?.cells[at])) {
       hung = { layout: now.layout, cells: now.cells }
-      parts.hangMore(now.layout, now.cells.map((cell) => cell && request(cell)))
+      const cells = now.cells.map((cell) => cell && request(cell))
+      parts.hangMore(now.layout, cells)
+      tellLeftOut(cells)
       tellPriors(now.cells)
     }
     askPriors()

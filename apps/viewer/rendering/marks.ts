@@ -11,6 +11,7 @@ export class Marks {
   private readonly edges: Record<(typeof EDGES)[number], HTMLElement>;
   private readonly notice = document.createElement('div');
   private readonly warnings = document.createElement('div');
+  private readonly title = document.createElement('div');
 
   constructor(private readonly root: HTMLElement) {
     this.svg.setAttribute('class', 'px-lines px-vr-marks');
@@ -32,8 +33,17 @@ export class Marks {
     this.notice.setAttribute('role', 'status');
     this.notice.hidden = true;
     root.append(this.notice);
-    this.warnings.className = 'px-warnings px-vr-warnings';
-    root.append(this.warnings);
+    const said = document.createElement('div');
+    said.className = 'px-vr-said';
+    this.title.className = 'px-vr-title';
+    this.warnings.className = 'px-warnings';
+    said.append(this.warnings, this.title);
+    root.append(said);
+  }
+
+  /** What kind of picture it is. */
+  name(text: string): void {
+    if (this.title.textContent !== text) this.title.textContent = text;
   }
 
   letters(letters: EdgeLetters | null): void {

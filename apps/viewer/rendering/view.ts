@@ -407,6 +407,7 @@ export class RenderingView {
 
   private mark(): void {
     const { root, eye } = this;
+    this.marks.name(say('vr', this.host.language()));
     const place = this.host.place();
     const [x, y] = place ? toScreen(eye, place) : [0, 0];
     this.marks.point(place && this.coarse ? [x + root.clientWidth / 2, y + root.clientHeight / 2] : null);

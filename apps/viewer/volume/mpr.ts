@@ -126,6 +126,11 @@ export class Mpr {
     return this.before?.cells.some(({ source }) => source?.base === series) ?? false;
   }
 
+  /** Whether a cell shows received images beside their planes. */
+  receivedIn({ series }: Cell): boolean {
+    return this.on && series !== null && series.base === series;
+  }
+
   /** The middle of the volume, once its geometry is known. */
   middle(): Vector | null {
     const volume = this.planes()[0]?.source.volume;
