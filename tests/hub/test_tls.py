@@ -45,6 +45,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     return files
 
 
+@pytest.mark.timeout(300)  # a hub of its own
 @pytest.mark.clause("H-1", "S-9", "O-11")
 def test_https_and_the_first_administrator(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)

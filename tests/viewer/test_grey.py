@@ -175,7 +175,7 @@ def test_a_file_with_a_table_and_no_window_opens_with_the_table(bench: Bench) ->
     assert (bench.state()["lut"], bench.state()["window"]) == ("VOI LUT 1", None)
     assert "LUT 1" in bench.text(".px-bottomRight")
     check(bench, [through_table(v + 5, 30, soft, 10) for v in stored], "soft")
-    assert [one["label"] for one in bench.state()["presets"]][-2:] == ["VOI LUT 1", "HARD"]
+    assert [one["label"] for one in bench.state()["presets"]][-2:] == ["VOI LUT 1", "原窗 硬"]
     bench.call("scrollTo", 0)  # its only table is another one
     assert bench.state()["lut"] == "HARD"
     check(bench, [through_table(v, 100, hard, 12) for v in stored], "hard")
