@@ -138,6 +138,12 @@ def test_planes_of_a_series_by_the_toolbar(open_desk: Open, case: tuple[str, str
     by(page, "tool-slab").click()
     by(page, "slab-max").click()
     by(page, "slab-thickness").fill("20")
+    expect(coronal).to_contain_text("MIP 10 mm")
+    box = coronal.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, 100)
+    expect(coronal).not_to_contain_text("图像 256/512")  # news of the viewer, while the field is being typed in
     by(page, "slab-thickness").press("Enter")
     expect(coronal).to_contain_text("MIP 20 mm")
     expect(by(page, "tool-slab")).to_contain_text("MIP 20")
