@@ -2,7 +2,8 @@
 import { computed, inject, type ComputedRef, type InjectionKey, type Ref } from 'vue'
 
 import type { Me } from '../desk/shell'
-import { functionsOf, Toolset } from '../viewer/toolset'
+import { functionsOf, Toolset, type FunctionId } from '../viewer/toolset'
+import { isWord, say, type Lang } from './words'
 
 export const TOOLS_OF: InjectionKey<ComputedRef<Toolset>> = Symbol('functions of the viewer')
 
@@ -15,4 +16,9 @@ export function useToolset(): ComputedRef<Toolset> {
   const found = inject(TOOLS_OF)
   if (!found) throw new Error('the reading desk was mounted without its functions')
   return found
+}
+
+/** What the desk calls these functions, those that have a name on it. */
+export function functionWords(lang: Lang, functions: readonly FunctionId[]): string {
+  return functions.map((id): string => `tool_${id}`).filter(isWord).map((word) => say(lang, word)).join(say(lang, 'comma'))
 }

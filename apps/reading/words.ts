@@ -326,6 +326,7 @@ const WORDS = {
   key_image_rendering: ['容积再现', 'Rendering'],
   key_image_caption: ['图像说明', 'Caption'],
   key_image_go: ['转到该图像', 'Go to this image'],
+  key_image_function: ['该关键图像是{what}，此功能未开通：显示的是其序列的图像', 'This key image was made with {what}, which is not available here: the images of its series are shown'],
   key_image_gone: ['已从检查中删除，仍在此报告中', 'Removed from the exam, still in this report'],
   key_image_earlier: ['前移', 'Move earlier'],
   key_image_later: ['后移', 'Move later'],

@@ -66,6 +66,9 @@ const ofTool = (tool: ToolName): readonly FunctionId[] => {
 
 const RECONSTRUCTS = { mpr: 'mpr', cpr: 'curve', rendering: 'rendering' } as const satisfies Record<Reconstruction['made'], FunctionId>;
 
+/** The function that computes such a picture. */
+export const reconstructing = (made: Reconstruction['made']): FunctionId => RECONSTRUCTS[made];
+
 /** Calls of a page or a key that need a function, one of these; none of them is everybody's. */
 const CALLS = {
   setTool: ofTool,

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 
 import type { KeyImage, Viewer } from '../../viewer/api'
+import { ALL, Toolset } from '../../viewer/toolset'
 import { jumpToKeyImage } from './jump'
 
 const key = (more: Partial<KeyImage>): KeyImage => ({ id: 'k', study: '1', series: '1.1', sop_uid: '', frame: 0, index: 4, made: 'mpr', plane: 'coronal', caption: '', window: { center: 40, width: 400, function: 'LINEAR' }, gamma: 1, inverted: false, zoom: 1, rotation: 0, mirrored: false, author: 'me', created: '', ...more })
 const plane = { made: 'mpr', plane: 'coronal', row: [1, 0, 0], column: [0, 0, -1], through: [1, 2, 3], slab: null } as KeyImage['reconstruction']
 
 /** What was asked of a viewer that shows (or will show) the series. */
-function asked(image: KeyImage, showing: boolean): { calls: string[]; presented: unknown[]; arrive(): void; opened: (number | undefined)[] } {
+function asked(image: KeyImage, showing: boolean, tools = [ALL]): { calls: string[]; presented: unknown[]; lacking: string[]; arrive(): void; opened: (number | undefined)[] } {
   const calls: string[] = []
   const presented: unknown[] = []
   let shown: ((now: { series: string }) => void) | null = null
@@ -24,8 +25,9 @@ function asked(image: KeyImage, showing: boolean): { calls: string[]; presented:
     },
   }) as Viewer
   const opened: (number | undefined)[] = []
-  jumpToKeyImage({ viewer, showing: () => showing }, (index) => opened.push(index), image)
-  return { calls, presented, opened, arrive: () => shown?.({ series: image.series }) }
+  const lacking: string[] = []
+  jumpToKeyImage({ viewer, showing: () => showing }, (index) => opened.push(index), image, new Toolset(tools), (missing) => lacking.push(missing))
+  return { calls, presented, opened, lacking, arrive: () => shown?.({ series: image.series }) }
 }
 
 describe('a key image is gone to', () => {
@@ -46,6 +48,17 @@ describe('a key image is gone to', () => {
     expect([one.opened, one.presented]).toEqual([[undefined], []])
     one.arrive()
     expect(one.presented).toEqual([image])
+  })
+  it('as far as to its series, in words, where the reader has not got what computes it', () => {
+    const curved = key({ made: 'cpr', plane: null, reconstruction: { made: 'cpr' } as KeyImage['reconstruction'] })
+    const away = asked(curved, false, ['mpr', 'rendering'])
+    away.arrive()
+    expect([away.opened, away.calls, away.lacking]).toEqual([[undefined], [], ['curve']])
+    const here = asked(key({ reconstruction: plane }), true, ['curve', 'rendering'])
+    expect([here.opened, here.calls, here.lacking]).toEqual([[], [], ['mpr']])
+    expect(asked(key({ made: 'rendering', plane: null }), true, ['mpr']).lacking).toEqual(['rendering'])
+    expect(asked(key({ reconstruction: plane }), true, ['mpr'])).toMatchObject({ presented: [{ id: 'k' }], lacking: [] })
+    expect(asked(key({ made: 'image', sop_uid: '1.1.5', plane: null }), true, []).lacking).toEqual([])
   })
   it('as an image by the image, near where it was', () => {
     const image = key({ made: 'image', sop_uid: '1.1.5', plane: null })
