@@ -145,7 +145,7 @@ def node(folder: Path, *, synced: bool = True) -> Iterator[Server]:
     if not synced:
         here = Path(__file__).parent
         environment["PYTHONPATH"] = f"{here / 'unsynced'}{os.pathsep}{here.parent}"
-    with _process([sys.executable, "-m", "dicom_node"], plain(folder) | environment, (port, web)) as running:
+    with process([sys.executable, "-m", "dicom_node"], plain(folder) | environment, (port, web)) as running:
         private, rights = folder / "node" / "keys" / "ticket-private.pem", ["image.view", "system.operate"]
         ticket = make_ticket(private, "bench", ["*"], rights, kind="script", minutes=600)
         base = f"http://127.0.0.1:{web}/services/images"
@@ -161,7 +161,7 @@ def storescp(folder: Path) -> Iterator[Server]:
     kept, port = folder / "storescp", take_free_port()
     kept.mkdir()
     command = [program, "--fork", "+B", "-pdu", "131072", "-od", str(kept), "-aet", "STORESCP", str(port)]
-    with _process(command, plain(folder) | {"TCP_NODELAY": "1"}, (port,)) as running:
+    with process(command, plain(folder) | {"TCP_NODELAY": "1"}, (port,)) as running:
         yield Server("storescp", running.pid, port, "STORESCP", "", {})
 
 
@@ -185,13 +185,13 @@ def orthanc_server(program: str, folder: Path) -> Iterator[tuple[Server, str]]:
     }
     path = folder / "orthanc.json"
     path.write_text(json.dumps(settings))
-    with _process([program, str(path)], plain(folder) | {"TCP_NODELAY": "1"}, (port, web)) as running:
+    with process([program, str(path)], plain(folder) | {"TCP_NODELAY": "1"}, (port, web)) as running:
         http = f"http://127.0.0.1:{web}"
         yield Server("Orthanc", running.pid, port, "ORTHANC", f"{http}/dicom-web", {}), http
 
 
 @contextmanager
-def _process(command: list[str], environment: dict[str, str], ports: tuple[int, ...]) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: list[str], environment: dict[str, str], ports: tuple[int, ...]) -> Iterator[subprocess.Popen[bytes]]:
     """A server process from start until its ports answer; ended at exit."""
     running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:

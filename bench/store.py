@@ -16,6 +16,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage
 
+from bench.least import least
 from bench.pair import CALLING, Pair, Server, orthanc, pair
 from bench.phantom_load import Load, send, series
 from bench.result import Result
@@ -114,7 +115,7 @@ def loading(servers: Pair, name: str, found: dict[str, list[float]], waited: lis
     for server in (servers.ours, servers.peer):
         store(server, series(count, side), associations)
     before = servers.peer_holds()
-    ratios, speeds, cpu, waits = [], dict[str, list[float]](), dict[str, list[float]](), []
+    ratios, speeds, cpu, waits, bounds = [], dict[str, list[float]](), dict[str, list[float]](), [], []
     for number in range(ROUNDS):
         load, spent, until_found = series(count, side), {}, {}
         for server in servers.interleaved(number):
@@ -129,6 +130,8 @@ def loading(servers: Pair, name: str, found: dict[str, list[float]], waited: lis
             if server is servers.ours:
                 waits.append(wait)
         verify(servers.folder / "node", load)
+        with least(servers.folder, load, associations) as bound:
+            bounds.append(count / store(bound, load, associations))
         ratios.append(spent["Orthanc"] / spent["ours"])
         found.setdefault(name, []).append(until_found["Orthanc"] / until_found["ours"])
     if servers.peer_holds() != before + ROUNDS * count:
@@ -137,6 +140,8 @@ def loading(servers: Pair, name: str, found: dict[str, list[float]], waited: lis
         waited[:] = waits
     middle = {which: (statistics.median(speeds[which]), statistics.median(cpu[which])) for which in speeds}
     peer = ", ".join(f"{which} {speed:.0f} inst/s at {used:.2f} ms CPU" for which, (speed, used) in sorted(middle.items(), reverse=True))
+    bound = statistics.median(bounds)
+    peer += f"; the least that any receiver does (sha256, write, sync, answer, and nothing else): {bound:.0f} inst/s, {bound / middle['Orthanc'][0]:.2f} × Orthanc"
     return Result(name, WORDS[name], ratios, "×", goal, "higher", peer, 2)
 
 
