@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import time
+from collections.abc import Callable
 
 
 def give_back() -> None:
@@ -22,15 +24,19 @@ def give_back() -> None:
 
 
 class Rest:
-    """Notices when work has come to rest; one thread looks."""
+    """Notices when work has come to rest, and gives back then; one thread looks."""
 
-    def __init__(self) -> None:
+    def __init__(self, give: Callable[[], None] = give_back, after: float = 0.0) -> None:
+        self._give, self._after = give, after
         self._seen: object = None
+        self._since = 0.0
         self._given: object = None
 
     def look(self, work: object) -> None:
-        """`work` is another value after each piece of work: give back when it stands still, once after each stretch."""
-        if work == self._seen and work != self._given:
-            give_back()
+        """`work` is another value after each piece of work: give back when it has stood still for `after` seconds, once after each stretch."""
+        now = time.monotonic()
+        if work != self._seen:
+            self._seen, self._since = work, now
+        elif work != self._given and now - self._since >= self._after:
+            self._give()
             self._given = work
-        self._seen = work

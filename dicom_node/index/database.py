@@ -12,10 +12,15 @@ from typing import Any
 
 import duckdb
 
+from dicom_node import logs
 from dicom_node.index import schema
+
+log = logs.get(__name__)
 
 Rows = list[dict[str, Any]]
 MEMORY = "1GB"
+AT_REST = "32MB"
+"""What DuckDB keeps of the index in memory when the node is at rest; the system has the file's blocks in memory too."""
 CHANGES = 20_000
 """Studies whose last change is remembered one by one."""
 
@@ -46,6 +51,8 @@ class Database:
             self.writer.close()
             raise StaleIndexError
         self._local = threading.local()
+        self.limiting = threading.Lock()
+        """Held while DuckDB may have less memory than a question needs."""
         self._numbers = itertools.count(1)
         self._changes: dict[str, int] = {}  # study → number of its last change; the oldest are forgotten
         self._forgotten = 0  # number of every change that is not there
@@ -98,6 +105,24 @@ class Database:
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> Rows:
         """All rows of a query as dictionaries."""
+        try:
+            return self._rows(sql, parameters)
+        except duckdb.OutOfMemoryException:
+            with self.limiting:  # asked while `let_go` had the limit down
+                pass
+            return self._rows(sql, parameters)
+
+    def let_go(self) -> None:
+        """Have DuckDB free what it has in memory of the index beyond AT_REST; the next questions read it again (about 10 ms in all)."""
+        with self.limiting:
+            try:
+                self.writer.execute(f"SET memory_limit = '{AT_REST}'")
+            except duckdb.OutOfMemoryException as error:  # a question just needs more: it goes on, and the limit stays as it was
+                log.info("index.kept", reason=str(error).partition("\n")[0])
+            finally:
+                self.writer.execute(f"SET memory_limit = '{MEMORY}'")
+
+    def _rows(self, sql: str, parameters: list[Any] | None) -> Rows:
         cursor = self.reader()
         cursor.execute(sql, parameters or [])
         names = [column[0] for column in cursor.description or []]

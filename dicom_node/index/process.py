@@ -45,6 +45,7 @@ PAUSE = 0.1  # seconds between looks at the journal
 GATHER, STILL, GLANCE = 0.5, 0.04, 0.01  # seconds: arrivals that follow each other this closely are indexed together, for so long at most
 KEEP_ALIVE = 3600  # seconds an idle HTTP connection stands: a proxy uses it again, and one that closes just then is a 503 for whoever asked
 LEISURE, BREATH = 1.0, 0.03  # seconds without arrivals until header JSON is written; between two lots of it, for whoever asks
+FORGETTING = 30.0  # seconds of rest until the index's copy in memory goes; readers of the working day come sooner
 
 
 class Follower:
@@ -61,7 +62,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self.beat = self._arrived = time.monotonic()
         self.batches, self.batch_seconds = 0, 0.0
-        self._rest = Rest()
+        self._rest, self._long_rest = Rest(), Rest(database.let_go, FORGETTING)
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 
     def start(self) -> None:
@@ -135,7 +136,9 @@ class Follower:
                     idle = time.monotonic() - self._arrived > LEISURE
                     at_leisure = idle and self._writer.render()
                     if idle and not at_leisure:
-                        self._rest.look((self.batches, self._writer.headers))
+                        work = (self.batches, self._writer.headers)
+                        self._long_rest.look(work)
+                        self._rest.look(work)
                     self._stop.wait(BREATH if at_leisure else PAUSE)
             except Exception:
                 log.exception("follower.failed")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from running_node import CT, RunningNode, encoded, image
 
 from bench.sender import Sender
+from dicom_node.index.database import Database
+from dicom_node.memory import Rest
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.clause("S-1")
@@ -62,3 +69,52 @@ def test_ended_associations_leave_nothing_behind(own_node: RunningNode) -> None:
     before = resident()
     associations(200)
     own_node.wait_for(lambda: resident() < before + 20, 10)
+
+
+def test_rest_of_some_length_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [100.0], []
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    rest = Rest(lambda: given.append(now[0]), 30.0)
+    for at, work in ((100, 1), (120, 1), (129, 2), (131, 2), (158.9, 2), (159, 2), (200, 2), (201, 3), (231, 3)):
+        now[0] = at
+        rest.look(work)
+    assert given == [159, 231]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Database]:
+    """An index with 100 MB of something in it, in memory after it was asked."""
+    database = Database(tmp_path / "index.duckdb")
+    database.writer.execute("CREATE TABLE filling AS SELECT r AS number, repeat(md5(r::VARCHAR), 8) AS text FROM range(400000) t(r)")
+    database.writer.execute("CHECKPOINT")
+    yield database
+    database.close()
+
+
+TEXTS = "SELECT sum(length(text)) AS n FROM filling"
+SORTED = "SELECT sum(length(texts::VARCHAR)) AS n FROM (SELECT list(text ORDER BY text) AS texts FROM filling WHERE number < 40000)"
+
+
+def test_the_index_gives_back_what_it_had_read(index: Database) -> None:
+    before = index.rows(TEXTS)
+    assert index.held() > 60 << 20
+    index.let_go()
+    assert index.held() <= 32_000_000
+    assert index.rows(TEXTS) == before == [{"n": 400_000 * 256}]
+    assert index.held() > 60 << 20, "the limit was not put up again"
+
+
+def test_a_question_in_that_moment_is_answered(index: Database) -> None:
+    expected = index.rows(SORTED)
+    asked = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with index.limiting:
+            index.writer.execute("SET memory_limit = '2MB'")
+            with pytest.raises(duckdb.OutOfMemoryException):
+                index.writer.execute(SORTED).fetchall()
+            answer = pool.submit(lambda: (asked.set(), index.rows(SORTED))[1])
+            asked.wait()
+            with pytest.raises(TimeoutError):
+                answer.result(0.5)
+            index.writer.execute("SET memory_limit = '1GB'")
+        assert answer.result(20) == expected
