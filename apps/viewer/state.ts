@@ -40,7 +40,7 @@ export function viewerState(inside: Workings): ViewerState {
     tool: inside.tool,
     layout: grid.layout,
     active: grid.active,
-    filter: cell.series ? inside.filterOf(cell.series) : null,
+    filter: cell.series ? inside.treated.filterOf(cell.series) : null,
     cine: inside.cine.setting,
     linked: inside.linking.on,
     mpr: spatial.mpr.on,

@@ -2,37 +2,33 @@
 import type { RenderingEngine } from '@cornerstonejs/core';
 import type { ShowRequest, ViewerOptions } from './api';
 import { Cell } from './cell';
-import type { CellHost } from './cellhost';
 import { Cine } from './cine';
 import { Described } from './described';
 import { Dialog } from './dialog';
 import { Drawn } from './drawn';
 import { acceptDrops } from './dropping';
 import { activate, cancelDrawing, dropToolGroup, finishDrawing, isDrawing, makeEngine, makeToolGroup, store, type ToolGroup, type ToolName } from './engine';
-import type { FilterSetting } from './filter';
-import type { Frame } from './frame';
 import { Grid } from './grid';
 import { Guide } from './guide';
 import { Hung, type HungRequest } from './hanging/hung';
-import { keyImagesFrom, markedBy, type KeyImage } from './keyimages';
+import { keyImagesFrom, type KeyImage } from './keyimages';
 import { KeyImageMaker } from './keymaking';
 import { Labelling } from './labelling';
 import { isLayout, type LayoutName } from './layout';
-import type { Shapes } from './lines';
 import { Linking } from './linking';
-import { removeSources, sourcePrefix } from './loader';
+import { removeSources } from './loader';
 import { LostGraphics } from './lost';
 import { Opening } from './opening';
 import type { ShownOverlay } from './overlays/overlay';
 import { Planes } from './overlays/planes';
 import { PresetList } from './presetlist';
-import type { Choice } from './presets';
 import { Rendering } from './rendering/rendering';
 import type { ImageSource } from './source';
 import { Spatial } from './spatial';
 import { viewerState } from './state';
 import type { Series } from './store';
 import { adoptStyle } from './style';
+import { Surroundings } from './surroundings';
 import { Telling } from './telling';
 import { ALL, Toolset } from './toolset';
 import { Treated } from './treated';
@@ -40,11 +36,9 @@ import { TrueSize } from './truesize';
 import type { CurveDrawing } from './volume/curved/drawing';
 import { say, type Language } from './words';
 
-const REST = 500; // ms
-
 let counter = 0;
 
-export class Workings implements CellHost {
+export class Workings {
   readonly id = `v${(counter += 1).toString(36)}`;
   engine: RenderingEngine;
   readonly group: ToolGroup;
@@ -151,10 +145,11 @@ export class Workings implements CellHost {
       removal: (base) => this.treated.removalOf(base),
       changed: () => this.telling.changed(),
     });
+    const around = new Surroundings(this);
     this.grid = new Grid(
       {
         root: this.root,
-        make: () => new Cell(this, `${this.id}-c${(this.cellNumber += 1)}`),
+        make: () => new Cell(around, `${this.id}-c${(this.cellNumber += 1)}`),
         label: (position) => `${say('cell', this.language)} ${position + 1}`,
         resized: () => this.root.clientWidth > 1 && this.root.clientHeight > 1 && this.engine.resize(true, true),
         changed: () => {
@@ -331,93 +326,6 @@ export class Workings implements CellHost {
       cell.refresh();
     }
     this.telling.changed();
-  }
-
-  // ---- what cells ask and tell ----------------------------------------------------------------------------------
-
-  automatic(cell: Cell): Choice | null {
-    return this.presets.automatic(cell);
-  }
-
-  filterOf(source: ImageSource): FilterSetting | null {
-    return this.treated.filterOf(source);
-  }
-
-  calibrated(source: ImageSource, frame: Frame): Frame {
-    return this.drawn.calibrated(source, frame);
-  }
-
-  markedBy(cell: Cell): string | null {
-    return markedBy(this.keyImages, cell);
-  }
-
-  viewed(cell: Cell): void {
-    this.linking.moved(cell);
-  }
-
-  turned(cell: Cell): void {
-    this.linking.turned(cell);
-  }
-
-  laid(cell: Cell): void {
-    if (cell === this.cell) this.linking.lead();
-  }
-
-  windowed(cell: Cell): void {
-    this.linking.windowed(cell);
-  }
-
-  moved(cell: Cell): void {
-    this.spatial.moved(cell);
-    this.linking.scrolled(cell);
-  }
-
-  received(cell: Cell): boolean {
-    return this.spatial.mpr.receivedIn(cell);
-  }
-
-  linesOn(cell: Cell): Shapes {
-    return this.spatial.linesOn(cell);
-  }
-
-  aim(cell: Cell, press: 'down' | 'drag', canvas: readonly [number, number]): void {
-    if (this.tool === 'crosshair' || this.tool === 'curve') this.spatial.aim(this.tool, cell, press, canvas);
-  }
-
-  leaving(source: ImageSource): void {
-    if (source.variant === '') return;
-    this.drawn.leave(source);
-    const prefix = sourcePrefix(this.id, source);
-    // Not before the next picture is on the screen: Cornerstone may still draw the old one.
-    window.setTimeout(() => removeSources((imageId) => imageId.startsWith(prefix)), REST);
-  }
-
-  known(series: ImageSource): void {
-    this.drawn.known(series);
-    void this.planes.know(series.base);
-  }
-
-  changed(cell: Cell): void {
-    this.solid.check();
-    if (cell === this.cell) this.telling.changed();
-  }
-
-  shown(cell: Cell): void {
-    this.linking.entered(cell);
-    this.hung.settled(cell);
-    if (cell.series) this.telling.emit('shown', { ...cell.series.key, index: cell.index, cell: this.cells.indexOf(cell) });
-  }
-
-  failed(cell: Cell, words: string): void {
-    this.hung.settled(cell);
-    if (cell.series) this.telling.emit('failed', { ...cell.series.key, words, cell: this.cells.indexOf(cell) });
-  }
-
-  retry(cell: Cell): void {
-    if (!cell.series) return;
-    const { study, series } = cell.series.key;
-    const info = this.described.of(cell);
-    this.show({ study, series, cell: this.cells.indexOf(cell), ...(info ? { info } : {}) });
   }
 
   /** False when that was done before. */
