@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from bench.phantom_load import Load, series
 from bench.result import Result
 from bench.store import store, verify
 
-IDS = ("store-nofsync", "store-disk")
+IDS = ("store-nofsync", "store-disk", "store-processors")
 ROUNDS, COUNT, SIDE, THREADS = 5, 500, 512, 4
 FOLDERS = 256
 
@@ -104,6 +105,43 @@ def share() -> Result:
     return Result("store-disk", what, shares, "", 0.6, "higher", f"ours {ours_speed:.0f} inst/s, the disk {disk:.0f} files/s", 2)
 
 
+HASHING = """
+import hashlib, sys, time
+data = bytes(range(256)) * 2048
+print(flush=True)
+sys.stdin.readline()
+begin = time.perf_counter()
+for _ in range(2000):
+    hashlib.sha256(data).digest()
+print(time.perf_counter() - begin)
+"""
+
+
+def processors() -> Result:
+    """Whether two processors do twice the work of one: they may be two threads of one core, and then a receiver gains little by using both."""
+
+    def seconds(count: int) -> float:
+        started = [
+            subprocess.Popen([sys.executable, "-c", HASHING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(count)
+        ]
+        for one in started:
+            assert one.stdout is not None
+            one.stdout.readline()  # it is there
+        for one in started:
+            assert one.stdin is not None
+            one.stdin.write("\n")
+            one.stdin.flush()
+        return max(float(one.communicate()[0]) for one in started)
+
+    ratios, alone = [], []
+    for _ in range(ROUNDS):
+        alone.append(seconds(1))
+        ratios.append(seconds(2) / alone[-1])
+    what = "sha256 of 0.5 MB on two processors at once over that on one alone (1: two cores, 2: two threads of one)"
+    return Result("store-processors", what, ratios, "×", None, "lower", f"{statistics.median(alone) / 2:.2f} ms alone", 2)
+
+
 def measure() -> Iterator[Result]:
     """The figures asked for on the command line."""
     prefix = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -111,3 +149,5 @@ def measure() -> Iterator[Result]:
         yield unsynced()
     if "store-disk".startswith(prefix):
         yield share()
+    if "store-processors".startswith(prefix):
+        yield processors()
