@@ -4,11 +4,12 @@
  */
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref } from 'vue'
 
-import { asProblem, type Me, type Problem } from '../../desk/shell'
+import type { Me, Problem } from '../../desk/shell'
 import type { KeyImage, MadeKeyImage } from '../../viewer/api'
 import type { KeptStore } from '../keptStore'
 import type { KeyImageRecord, Records, Row, TakenKeyImage } from '../records'
 import type { ReportSession } from '../report/reportSession'
+import { comesBack } from './comesBack'
 import { KeyImageSave, type KeyImageChange } from './keyImageSave'
 import type { OutboxState } from './outbox'
 
@@ -89,6 +90,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
   /** By exam: made here and in ris, while its report was not open to take them. */
   const untaken = new Map<number, TakenKeyImage[]>()
   const sources = new Map<string, string>()
+  const { failed, quiet } = comesBack(reload)
   /** Made here, and their maker was not told yet what became of them. */
   const untold = new Set<string>()
 
@@ -191,13 +193,14 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
     try {
       const found = await parts.records.keyImages(of)
       if (exam.value !== of) return
+      quiet()
       records.value = found
       status.value = 'ready'
       problem.value = null
       look()
     } catch (error) {
       if (exam.value !== of) return
-      problem.value = asProblem(error)
+      problem.value = failed(error)
       // Before the report is signed this reader has none to see: nothing failed.
       status.value = problem.value.code === 'report.not_signed' ? 'ready' : 'failed'
     }
@@ -209,6 +212,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
 
   function close(): void {
     void saver.flush()
+    quiet()
     exam.value = null
     untold.clear()
     records.value = []
@@ -293,6 +297,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
       return all
     },
     dispose() {
+      quiet()
       stops.forEach((stop) => stop())
       saver.dispose()
     },

@@ -99,11 +99,14 @@ describe('bone and table out of the planes of a series', () => {
   })
 
   it('says why it failed and takes nothing out', async () => {
-    const { masks, shown } = desk(new Service('failed'))
+    const { masks, shown, state } = desk(new Service('failed'))
     await settled(masks.toggle('bone'))
     expect(masks.problem.value).toBeInstanceOf(Problem)
     expect(masks.problem.value?.words.zh.title).toBe('此序列不能去骨')
     expect([masks.on.value, shown, masks.busy.value]).toEqual([[], [], null])
+    state.value = { ...state.value, series: '1.4' }
+    await nextTick()
+    expect(masks.problem.value).toBeNull() // of the other series
   })
 
   it('cancels: the service is told, nothing is shown and nothing is wrong', async () => {

@@ -65,6 +65,9 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
     version.value += 1
   })
 
+  // What was said of one series is not said of another.
+  watch(() => state()?.series, () => void (problem.value = null))
+
   // The viewer still has the masks of a study that was left and is opened again: nothing may be missing of which this panel does not say so.
   watch(() => [state()?.series, state()?.removed?.length], ([series, removed]) => {
     if (removed && !kept.get(String(series))?.contents.size) viewer()?.setMasks([])
