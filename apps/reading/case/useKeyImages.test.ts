@@ -239,7 +239,7 @@ describe('key images', () => {
   })
 
   it('that could not be had are said to be missing, and come by themselves', async () => {
-    const { world, make } = bench('read')
+    const { world, make, text } = bench('read')
     const images = make()
     images.open({ exam_id: 7 })
     images.made({ image: image('a'), picture })
@@ -249,6 +249,8 @@ describe('key images', () => {
     images.open({ exam_id: 7 })
     await settle()
     expect([images.status.value, images.list.value.length]).toEqual(['failed', 0])
+    text.key_images = [{ id: 'a', digest: 'd-a', caption: '' }]
+    expect(images.list.value.map(({ gone }) => gone)).toEqual([false]) // of what is not known, none was removed
     world.away = null
     await vi.advanceTimersByTimeAsync(10_000)
     expect([images.status.value, images.list.value.length]).toEqual(['ready', 1])

@@ -29,7 +29,7 @@ export interface ListedKeyImage {
   changeable: boolean
   saved: boolean
   problem: Problem | null
-  /** The report has it, the exam no longer does. */
+  /** The report has it, the exam no longer does; not said before the exam's are known. */
   gone: boolean
 }
 
@@ -176,7 +176,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
       return {
         id: one.id, caption: one.caption, number: place + 1, soon: false, image: record?.reference ?? null, changeable: record?.changeable ?? false, saved: !pending, problem: null,
         source: record || report === undefined ? parts.records.keyPictureAddress(of, one.id) : parts.records.reportPictureAddress(report, one.digest),
-        gone: !record || record.removed,
+        gone: record ? record.removed : status.value === 'ready',
       }
     })
     const left = records.value.filter(({ id, removed }) => !removed && !gone(id) && !taken.value.some((one) => one.id === id)).map((record): ListedKeyImage => ({

@@ -248,4 +248,23 @@ describe('markings that could not be had', () => {
     await rest(1)
     expect([markings.status.value, ids()]).toEqual(['ready', ['a']])
   })
+
+  it('hide none that was drawn while ris was away: it is there when the case is opened again', async () => {
+    const { world, markings, hand, ids } = bench()
+    markings.open(ONE)
+    await rest(1)
+    world.refuse = new Problem(503, 'x', WORDS)
+    world.away.set(1, 503)
+    hand([length('a')])
+    await rest()
+    markings.close()
+    expect(ids()).toEqual([])
+    markings.open(ONE)
+    await rest(1)
+    expect([markings.status.value, ids(), markings.list.value.map(({ saved }) => saved)]).toEqual(['failed', ['a'], [false]])
+    world.refuse = null
+    world.away.clear()
+    await rest(10_000)
+    expect([markings.status.value, ids(), world.sent, markings.list.value.map(({ saved }) => saved)]).toEqual(['ready', ['a'], ['put 1 a v-'], [true]])
+  })
 })

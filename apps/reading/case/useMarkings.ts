@@ -217,14 +217,20 @@ export function useMarkings(parts: MarkingParts): Markings {
     draw(drawn, removed)
   }
 
+  /** What was drawn here and ris does not have yet. */
+  function drawWaiting(exam: number): void {
+    const waiting = saver.of(exam)
+    if (waiting.length) draw(waiting.flatMap((change) => change.measurement ?? []).filter((one) => !seen.has(one.id)), waiting.filter((change) => !change.measurement).map((change) => change.id))
+  }
+
   async function load(row: Marked): Promise<void> {
     const exam = row.exam_id
+    drawWaiting(exam) // ris may be away
     try {
       const found = await parts.records.markings(exam)
       if (!isOpen(exam)) return
       take(found)
-      const waiting = saver.of(exam)
-      draw(waiting.flatMap((change) => change.measurement ?? []).filter((one) => !seen.has(one.id)), waiting.filter((change) => !change.measurement).map((change) => change.id))
+      drawWaiting(exam)
       missing.delete(exam)
       // A prior that is here says nothing of the case that still comes.
       if (current?.exam_id !== exam && status.value === 'loading') return
