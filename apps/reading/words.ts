@@ -442,6 +442,7 @@ const WORDS = {
   read_only_review: ['报告已提交，等待审核', 'Submitted, waiting for review'],
   read_only_other: ['{name} 正在书写', '{name} is writing'],
   read_only_right: ['您的账户可以查看报告，不能书写', 'Your account may read reports, not write them'],
+  knowledge_refused: ['您的账户没有查看知识库的权限', 'Your account has no right to the knowledge base'],
   no_report: ['还没有报告', 'No report yet'],
   report_failed: ['报告没有取到', 'The report could not be loaded'],
   returned_because: ['退回原因：{why}', 'Returned: {why}'],
