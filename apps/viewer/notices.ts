@@ -1,6 +1,6 @@
 /** Failures in words, with what to do next. */
 import type { Notice } from './overlay';
-import { ServiceProblem, StreamError } from './stream';
+import { away, ServiceProblem, StreamError } from './stream';
 import { NotAVolume } from './volume/computed';
 import { say, type Language } from './words';
 
@@ -12,6 +12,7 @@ export function failureNotice(problem: unknown, language: Language, retry: () =>
     if (problem.status === 403) return { title: say('forbidden', language), action: say('forbiddenHow', language) };
     if (problem.status === 404) return { title: say('missing', language), action: say('missingHow', language), retry };
   }
+  if (away(problem)) return { title: say('away', language), action: say('awayHow', language), retry };
   if (problem instanceof StreamError && problem.message.includes('cannot be decoded')) return { title: say('undecodable', language), action: say('undecodableHow', language) };
   if (problem instanceof NotAVolume) return { title: say('noVolume', language), action: say(problem.refusal, language) };
   return { title: say('failed', language), action: say('failedHow', language), retry };

@@ -11,6 +11,7 @@ import type { Vector } from './orientation';
 import type { Overlay } from './overlay';
 import type { FramePixels } from './pixels';
 import type { ImageSource, SourceEvent } from './source';
+import { away } from './stream';
 import { say } from './words';
 
 /** What the stack needs of the cell around it. */
@@ -217,7 +218,7 @@ export class Stack {
       return;
     }
     if (!source.pixels(index)) {
-      around.overlay.setWaiting(`${say('loading', language)} ${this.wanted + 1}/${this.count}`);
+      this.awaiting(source);
       around.changed();
       return;
     }
@@ -292,6 +293,14 @@ export class Stack {
     around.moved();
   }
 
+  /** Says of the image that was gone to, and is not here, that it comes, or that it could not be had. */
+  private awaiting(source: ImageSource): void {
+    const { overlay, host } = this.around;
+    const { language } = host;
+    const how = source.phase === 'failed' && away(source.problem) ? ` · ${say('awayHow', language)}` : '';
+    overlay.setWaiting(`${say(source.phase === 'failed' ? 'failed' : 'loading', language)} ${this.wanted + 1}/${this.count}${how}`);
+  }
+
   /** When the next picture is on the screen, but not later than a moment: a hidden page draws nothing. */
   private drawn(): Promise<void> {
     const { stage } = this.around;
@@ -357,6 +366,7 @@ export class Stack {
     }
     if (event.type === 'phase') {
       if (source.phase === 'failed' && source.header === null) this.fail(source.problem);
+      else if (this.shownAt >= 0 && source.phase !== 'complete' && !source.pixels(this.positions[this.wanted] as number)) this.awaiting(source);
       around.refresh();
     }
     around.changed();

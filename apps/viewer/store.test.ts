@@ -81,6 +81,33 @@ describe('the store of series', () => {
     expect(page.bytes).toBe(2 * BYTES);
   });
 
+  it('asks again by itself for what is on the screen while the node is away, not for what was left or refused', async () => {
+    vi.useFakeTimers();
+    try {
+      const page = store(0);
+      let status = 503;
+      vi.stubGlobal('fetch', (url: string) => {
+        asked.push(url);
+        return Promise.resolve(status === 200 ? streamed() : new Response('', { status }));
+      });
+      const [seen, left] = ['seen', 'left'].map((study) => page.show('', { study, series: 'x' }, 'viewer')) as [Series, Series];
+      shown.add(seen);
+      await vi.advanceTimersByTimeAsync(1);
+      expect([seen.phase, left.phase, asked.length]).toEqual(['failed', 'failed', 2]);
+      await vi.advanceTimersByTimeAsync(5000);
+      expect([seen.phase, asked.length]).toEqual(['failed', 3]);
+      status = 200;
+      await vi.advanceTimersByTimeAsync(5000);
+      expect([seen.phase, left.phase, asked.length]).toEqual(['complete', 'failed', 4]);
+      status = 404;
+      shown.add(page.show('', { study: 'refused', series: 'x' }, 'viewer'));
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(asked).toHaveLength(5);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('never drops what is on the screen', async () => {
     const page = store(0, BYTES);
     const first = await show(page, '1');

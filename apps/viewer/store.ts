@@ -9,10 +9,12 @@ import { frameBytes, type Frame, type SeriesHeader } from './frame';
 import { takeLuts } from './lut';
 import { modalityValues, type FramePixels } from './pixels';
 import type { ImageSource, SeriesKey, SourceEvent, SourcePhase } from './source';
-import { readStream, ServiceProblem, StreamError } from './stream';
+import { away, readStream, ServiceProblem, StreamError } from './stream';
 
 /** A broken connection is tried again after these milliseconds. */
 const RETRY_AFTER = [300, 1500];
+/** What is on the screen is asked for again after these, while the service is away. */
+const AWAY_AFTER = 5000;
 
 /** One series: header, frames as they come, and whoever waits for them. */
 export class Series implements ImageSource {
@@ -190,20 +192,27 @@ export class SeriesStore {
     const one = this.take(base, key, owner);
     one.shownAt = one.touchedAt = this.clock += 1;
     this.entering(key.study);
-    if (one.phase !== 'complete') {
-      this.inFront.add(one);
-      const stop = one.listen(() => {
-        if (one.phase === 'complete' || one.phase === 'failed') {
-          stop();
-          this.done(one);
-        }
-      });
-      // A prefetch already under way is simply let through: its gate opens for series in front.
-      this.wake();
-      void one.load(() => this.gate(one));
-    }
+    if (one.phase !== 'complete') this.front(one);
     this.shrink();
     return one;
+  }
+
+  private front(one: Series): void {
+    this.inFront.add(one);
+    const stop = one.listen(() => {
+      if (one.phase !== 'complete' && one.phase !== 'failed') return;
+      stop();
+      this.done(one);
+      if (one.phase === 'failed' && away(one.problem)) setTimeout(() => this.again(one), AWAY_AFTER);
+    });
+    // A prefetch already under way is simply let through: its gate opens for series in front.
+    this.wake();
+    void one.load(() => this.gate(one));
+  }
+
+  /** Unless the reader went elsewhere, or asked again himself. */
+  private again(one: Series): void {
+    if (one.phase === 'failed' && this.inUse(one)) this.front(one);
   }
 
   /** Loads in the background, one after the other. */

@@ -13,6 +13,9 @@ export interface StreamSink {
 /** A stream that is not what it says; the frames already given stay valid. */
 export class StreamError extends Error {}
 
+/** The connection ended before the series did. */
+export class EndedEarly extends StreamError {}
+
 /** The service refused or failed: its own words (RFC 9457) when it gave some. */
 export class ServiceProblem extends Error {
   constructor(
@@ -22,6 +25,11 @@ export class ServiceProblem extends Error {
   ) {
     super(detail);
   }
+}
+
+/** Whether a service that did not answer may do so later; a refusal stays one. */
+export function away(problem: unknown): boolean {
+  return problem instanceof TypeError || problem instanceof EndedEarly || (problem instanceof ServiceProblem && [502, 503, 504].includes(problem.status));
 }
 
 const HEADER_LIMIT = 256 * 1024 * 1024;
@@ -52,7 +60,7 @@ export class StreamParser {
 
   /** Call at the end of the response: a cut in the middle of something is an error. */
   end(): void {
-    if (this.header === null || this.part.kind !== 'head' || this.filled !== 0) throw new StreamError('the series stream ended early');
+    if (this.header === null || this.part.kind !== 'head' || this.filled !== 0) throw new EndedEarly('the series stream ended early');
   }
 
   private expect(part: Part, bytes: number): void {

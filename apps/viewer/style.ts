@@ -67,7 +67,8 @@ const CSS = `
 .px-notice button { font: inherit; color: #e8e8e6; background: #24466b; border: 1px solid #3b82c4; border-radius: 4px; padding: 3px 14px; cursor: pointer; }
 .px-notice[hidden], .px-scale[hidden], .px-progress[hidden], .px-waiting[hidden] { display: none; }
 .px-guide { position: absolute; z-index: 4; top: 26px; left: 50%; transform: translateX(-50%); padding: 3px 12px; border-radius: 4px; background: rgba(20, 20, 22, .88); color: #ffe08a; pointer-events: none; white-space: nowrap; }
-.px-guide[hidden], .px-wish[hidden] { display: none; }
+.px-refusal { position: absolute; z-index: 4; top: 58px; left: 50%; transform: translateX(-50%); padding: 3px 12px; border-radius: 4px; background: rgba(20, 20, 22, .9); color: #ffcf66; pointer-events: none; white-space: nowrap; }
+.px-guide[hidden], .px-refusal[hidden], .px-wish[hidden] { display: none; }
 .px-wish { position: absolute; top: 22%; left: 50%; transform: translateX(-50%); box-sizing: border-box; width: max-content; max-width: calc(100% - 48px); padding: 6px 14px; border: 1px solid #3b82c4; border-radius: 4px; background: rgba(20, 20, 22, .88); color: #f0f0ee; font: inherit; line-height: 1.45; white-space: pre-line; text-align: center; pointer-events: auto; cursor: pointer; }
 .px-wish:hover { background: #24466b; }
 .px-dialog { position: absolute; z-index: 5; display: flex; flex-direction: column; gap: 6px; box-sizing: border-box; width: 300px; max-width: calc(100% - 8px); padding: 10px; border: 1px solid #3b82c4; border-radius: 4px; background: rgba(24, 24, 27, .97); color: #e8e8e6; user-select: text; }

@@ -12,6 +12,7 @@ import type { Commanded } from './commands';
 import { start, store } from './engine';
 import { commandOf } from './keys';
 import { sourceCount } from './loader';
+import { Refusal } from './refusal';
 import { UnsupportedViewer } from './unsupported';
 import { Workings } from './workings';
 
@@ -21,7 +22,11 @@ store.inUse = (series) => [...viewers].some((inside) => inside.shows(series));
 function gridViewer(parent: HTMLElement, options: ViewerOptions): Viewer {
   const inside = new Workings(parent, options);
   viewers.add(inside);
-  const handling = new Handling(inside, () => viewers.delete(inside));
+  const refusal = new Refusal(inside.root, () => inside.language);
+  const handling = new Handling(inside, () => {
+    viewers.delete(inside);
+    refusal.dispose();
+  });
   const viewer: Viewer & Commanded = licensed(
     [new Showing(inside), new Looking(inside), new Computing(inside), new Presenting(inside), new Marking(inside), handling],
     (name, args) => inside.tools.allowsCall(name, args),
@@ -39,8 +44,11 @@ function gridViewer(parent: HTMLElement, options: ViewerOptions): Viewer {
   );
   root.addEventListener('keydown', (event) => {
     if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
-    const command = commandOf(event, handling.keys, inside.tools.commands());
-    if (!command || command.run(viewer) === false) return;
+    // Of all commands: the key of one that the user has not got is no other's, so that it does nothing unsaid.
+    const command = commandOf(event, handling.keys);
+    if (!command) return;
+    if (!inside.tools.allows(command.id)) refusal.tell(command);
+    else if (command.run(viewer) === false) return;
     event.preventDefault();
     event.stopPropagation();
   });

@@ -220,6 +220,9 @@ def test_a_report_from_the_first_word_to_the_signature(stack: Stack, open_desk: 
     assert by(local, "report-findings").get_attribute("readonly") is not None
     for act in ("submit", "sign", "return", "recall"):
         expect(by(local, f"report-{act}")).to_have_count(0)
+    for count, key in enumerate(("Control+Enter", "F4"), 1):  # keys of writing say why nothing happens
+        local.keyboard.press(key)
+        expect(by(local, "notice").filter(has_text="报告已签发")).to_have_count(count)
     by(local, "report-pdf").click()
     address = by(local, "pdf-frame").get_attribute("src")
     with stack.person("local1") as client:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack
 from tests.reading.test_markings_desk import own_copy
@@ -68,6 +68,11 @@ def test_a_hospital_doctor_has_the_tools_of_his_contract(open_desk: Open, case: 
     for name in OTHERS:
         for button in wanted(name):
             assert button not in there, button
+    # a key of what he has not got says so, and is no other tool's instead
+    page.locator(".px-viewer").focus()
+    page.keyboard.press("Shift+A")
+    expect(page.locator(".px-refusal")).to_have_text("箭头：此功能未开通")
+    expect(by(page, "tool-window")).to_have_attribute("aria-pressed", "true")
     assert "星形按钮" not in by(page, "key-images").inner_text(), "a way to something he has not got"
     words = help_of(page)
     assert "多边形" in words

@@ -52,6 +52,10 @@ const KNOWN: Record<string, Record<Lang, Words>> = {
     zh: { title: '没有找到', action: '内容可能已被移动，请刷新后再试。' },
     en: { title: 'Not found', action: 'It may have been moved; refresh and try again.' },
   },
+  'service.away': {
+    zh: { title: '服务暂时不可用', action: '请稍后重试。' },
+    en: { title: 'The service is not available at the moment', action: 'Try again in a moment.' },
+  },
   'service.failed': {
     zh: { title: '服务出错', action: '请重试；若仍出现，请把时间告诉管理员。' },
     en: { title: 'The service failed', action: 'Try again. If it happens again, tell the administrator the time.' },
@@ -78,7 +82,7 @@ export async function problemFrom(response: Response): Promise<Problem> {
   }
   const { words, code, type: _type, title, status: _status, detail, ...extra } = body
   const fallback =
-    response.status === 401 ? 'session.ended' : response.status === 403 ? 'request.refused' : response.status === 404 ? 'request.missing' : 'service.failed'
+    response.status === 401 ? 'session.ended' : response.status === 403 ? 'request.refused' : response.status === 404 ? 'request.missing' : [502, 503, 504].includes(response.status) ? 'service.away' : 'service.failed'
   const known = KNOWN[fallback] as Record<Lang, Words>
   const said = (typeof words === 'object' && words !== null ? words : {}) as Partial<Record<Lang, unknown>>
   const pick = (lang: Lang): Words => {

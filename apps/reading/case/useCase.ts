@@ -1,9 +1,10 @@
 /** The case on the reading screen: its row, details, series, and the series in the viewer. The viewer is told first, everything else follows. */
 import { computed, reactive, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
-import { asProblem, type Problem } from '../../desk/shell'
+import type { Problem } from '../../desk/shell'
 import type { Exam, Row, SeriesAhead, SeriesSummary, Summary } from '../records'
 import { sortedSeries, type CaseCache } from './caseCache'
+import { comesBack } from './comesBack'
 
 export interface StudyEntry { study_uid: string; summary: Summary | null; problem: Problem | null }
 export interface Shown { studyUid: string; seriesUid: string }
@@ -23,6 +24,8 @@ export interface OpenCase {
   choose(studyUid: string, seriesUid: string, index?: number): void
   unfold(prior: Row): void
   series(studyUid: string): SeriesSummary[]
+  /** Whether the series of a study are here. */
+  loaded(studyUid: string): boolean
   /** Why the series of a study are not here; null while they are fetched, and when they are. */
   trouble(studyUid: string): Problem | null
   /** Asks again for what has not come. By itself too, while the servers do not answer. */
@@ -40,9 +43,6 @@ export interface CaseParts {
   visible?(shown: Shown): boolean
 }
 
-/** Milliseconds after which what has failed is asked for again. */
-const AGAIN = 10_000
-
 export function useCase(parts: CaseParts): OpenCase {
   const row = shallowRef<Row | null>(null)
   const exam = shallowRef<Exam | null>(null)
@@ -50,19 +50,7 @@ export function useCase(parts: CaseParts): OpenCase {
   const shown = ref<Shown | null>(null)
   const summaries = reactive(new Map<string, { summary: Summary | null; problem: Problem | null }>())
   const unfolded = reactive(new Set<number>())
-  let again: ReturnType<typeof setTimeout> | null = null
-
-  function quiet(): void {
-    if (again !== null) clearTimeout(again)
-    again = null
-  }
-
-  /** A refusal stays one; a server that is away comes back. */
-  function failed(error: unknown): Problem {
-    const found = asProblem(error)
-    if (found.status === 0 || found.status >= 500) again ??= setTimeout(retry, AGAIN)
-    return found
-  }
+  const { failed, quiet } = comesBack(retry)
 
   function retry(): void {
     quiet()
@@ -162,6 +150,7 @@ export function useCase(parts: CaseParts): OpenCase {
 
   return {
     row, exam, problem, studies, shown, unfolded, open, update, choose, unfold, series, retry, step,
+    loaded: (uid) => Boolean(summaries.get(uid)?.summary),
     trouble: (uid) => summaries.get(uid)?.problem ?? null,
     close: () => {
       quiet()

@@ -18,7 +18,7 @@ function image(id: string, study = '1'): KeyImage {
 /** Records with versions, as ris keeps them (independent of the code under test); can be told to be away or to refuse. */
 function bench(mode: 'write' | 'read' = 'write') {
   const rows = new Map<string, KeyImageRecord>()
-  const world = { rows, log: [] as string[], fail: null as Problem | null, told: [] as string[], marked: [] as string[] }
+  const world = { rows, log: [] as string[], fail: null as Problem | null, away: null as Problem | null, told: [] as string[], marked: [] as string[] }
   let clock = 0
   const answer = (id: string, change: Partial<KeyImageRecord>): KeyImageRecord => {
     const before = rows.get(id)
@@ -39,7 +39,10 @@ function bench(mode: 'write' | 'read' = 'write') {
   const make = () =>
     useKeyImages({
       records: {
-        keyImages: async () => [...rows.values()],
+        keyImages: async () => {
+          if (world.away) throw world.away
+          return [...rows.values()]
+        },
         putKeyImage: async (_, id, version, caption, _image, picture) => {
           conflict(id, version)
           world.log.push(`put ${id} v${version ?? '-'} ${caption}${picture ? ' +picture' : ''}`)
@@ -233,6 +236,24 @@ describe('key images', () => {
     await settle()
     expect(taken()).toEqual(['a', 'b'])
     expect(images.list.value.map(({ gone }) => gone)).toEqual([true, false])
+  })
+
+  it('that could not be had are said to be missing, and come by themselves', async () => {
+    const { world, make, text } = bench('read')
+    const images = make()
+    images.open({ exam_id: 7 })
+    images.made({ image: image('a'), picture })
+    await settle()
+    images.close()
+    world.away = knownProblem('service.away', 503)
+    images.open({ exam_id: 7 })
+    await settle()
+    expect([images.status.value, images.list.value.length]).toEqual(['failed', 0])
+    text.key_images = [{ id: 'a', digest: 'd-a', caption: '' }]
+    expect(images.list.value.map(({ gone }) => gone)).toEqual([false]) // of what is not known, none was removed
+    world.away = null
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect([images.status.value, images.list.value.length]).toEqual(['ready', 1])
   })
 })
 

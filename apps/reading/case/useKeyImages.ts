@@ -4,11 +4,12 @@
  */
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref } from 'vue'
 
-import { asProblem, type Me, type Problem } from '../../desk/shell'
+import type { Me, Problem } from '../../desk/shell'
 import type { KeyImage, MadeKeyImage } from '../../viewer/api'
 import type { KeptStore } from '../keptStore'
 import type { KeyImageRecord, Records, Row, TakenKeyImage } from '../records'
 import type { ReportSession } from '../report/reportSession'
+import { comesBack } from './comesBack'
 import { KeyImageSave, type KeyImageChange } from './keyImageSave'
 import type { OutboxState } from './outbox'
 
@@ -28,7 +29,7 @@ export interface ListedKeyImage {
   changeable: boolean
   saved: boolean
   problem: Problem | null
-  /** The report has it, the exam no longer does. */
+  /** The report has it, the exam no longer does; not said before the exam's are known. */
   gone: boolean
 }
 
@@ -89,6 +90,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
   /** By exam: made here and in ris, while its report was not open to take them. */
   const untaken = new Map<number, TakenKeyImage[]>()
   const sources = new Map<string, string>()
+  const { failed, quiet } = comesBack(reload)
   /** Made here, and their maker was not told yet what became of them. */
   const untold = new Set<string>()
 
@@ -174,7 +176,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
       return {
         id: one.id, caption: one.caption, number: place + 1, soon: false, image: record?.reference ?? null, changeable: record?.changeable ?? false, saved: !pending, problem: null,
         source: record || report === undefined ? parts.records.keyPictureAddress(of, one.id) : parts.records.reportPictureAddress(report, one.digest),
-        gone: !record || record.removed,
+        gone: record ? record.removed : status.value === 'ready',
       }
     })
     const left = records.value.filter(({ id, removed }) => !removed && !gone(id) && !taken.value.some((one) => one.id === id)).map((record): ListedKeyImage => ({
@@ -191,13 +193,14 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
     try {
       const found = await parts.records.keyImages(of)
       if (exam.value !== of) return
+      quiet()
       records.value = found
       status.value = 'ready'
       problem.value = null
       look()
     } catch (error) {
       if (exam.value !== of) return
-      problem.value = asProblem(error)
+      problem.value = failed(error)
       // Before the report is signed this reader has none to see: nothing failed.
       status.value = problem.value.code === 'report.not_signed' ? 'ready' : 'failed'
     }
@@ -209,6 +212,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
 
   function close(): void {
     void saver.flush()
+    quiet()
     exam.value = null
     untold.clear()
     records.value = []
@@ -293,6 +297,7 @@ export function useKeyImages(parts: KeyImageParts): KeyImages {
       return all
     },
     dispose() {
+      quiet()
       stops.forEach((stop) => stop())
       saver.dispose()
     },

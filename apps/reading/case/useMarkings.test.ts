@@ -24,7 +24,7 @@ function marking(measurement: Measurement, more: Partial<Marking> = {}): Marking
 /** A viewer that holds a list and tells of changes by itself, as the real one does; it cannot draw kinds it does not know. */
 function bench(operations = ['marking.edit'], kept = memoryStore<KeptMarkings>()) {
   const rows = new Map<number, Marking[]>()
-  const world = { rows, drawn: [] as Measurement[], resets: 0, sent: [] as string[], told: [] as unknown[], live: (_: Marking): void => undefined, refuse: null as Problem | null }
+  const world = { rows, drawn: [] as Measurement[], resets: 0, sent: [] as string[], told: [] as unknown[], away: new Map<number, number>(), live: (_: Marking): void => undefined, refuse: null as Problem | null }
   const can = (one: Measurement): boolean => ['length', 'probe'].includes(one.kind)
   const viewer: MarkingViewer = {
     measurements: () => [...world.drawn],
@@ -41,7 +41,11 @@ function bench(operations = ['marking.edit'], kept = memoryStore<KeptMarkings>()
   }
   const markings = useMarkings({
     records: {
-      markings: async (exam) => rows.get(exam) ?? [],
+      markings: async (exam) => {
+        const away = world.away.get(exam)
+        if (away) throw new Problem(away, 'x', WORDS)
+        return rows.get(exam) ?? []
+      },
       putMarking: async (exam, id, version, measurement) => {
         if (world.refuse) throw world.refuse
         world.sent.push(`put ${exam} ${id} v${version ?? '-'}`)
@@ -218,5 +222,49 @@ describe('markings of a case', () => {
     expect(doctor.world.told).toEqual(['marking.study'])
     expect(doctor.markings.list.value[0]?.problem?.code).toBe('marking.study')
     expect(doctor.ids()).toEqual(['a'])
+  })
+})
+
+describe('markings that could not be had', () => {
+  it('of the case or of a prior are said to be missing and come by themselves; those of a prior not for this reader are none', async () => {
+    const { world, markings, ids } = bench()
+    world.rows.set(1, [marking(length('a'))])
+    world.rows.set(2, [marking(length('b', '2'))])
+    world.away.set(1, 503).set(2, 503)
+    markings.open(ONE)
+    markings.prior(TWO)
+    await rest(1)
+    expect([markings.status.value, markings.problem.value?.status, ids()]).toEqual(['failed', 503, []])
+    world.away.delete(1)
+    await rest(10_000)
+    expect([markings.status.value, ids()]).toEqual(['failed', ['a']])
+    world.away.delete(2)
+    await rest(10_100)
+    expect([markings.status.value, markings.problem.value, ids()]).toEqual(['ready', null, ['a', 'b']])
+    markings.close()
+    world.away.set(2, 403)
+    markings.open(ONE)
+    markings.prior(TWO)
+    await rest(1)
+    expect([markings.status.value, ids()]).toEqual(['ready', ['a']])
+  })
+
+  it('hide none that was drawn while ris was away: it is there when the case is opened again', async () => {
+    const { world, markings, hand, ids } = bench()
+    markings.open(ONE)
+    await rest(1)
+    world.refuse = new Problem(503, 'x', WORDS)
+    world.away.set(1, 503)
+    hand([length('a')])
+    await rest()
+    markings.close()
+    expect(ids()).toEqual([])
+    markings.open(ONE)
+    await rest(1)
+    expect([markings.status.value, ids(), markings.list.value.map(({ saved }) => saved)]).toEqual(['failed', ['a'], [false]])
+    world.refuse = null
+    world.away.clear()
+    await rest(10_000)
+    expect([markings.status.value, ids(), world.sent, markings.list.value.map(({ saved }) => saved)]).toEqual(['ready', ['a'], ['put 1 a v-'], [true]])
   })
 })

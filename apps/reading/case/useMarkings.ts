@@ -4,11 +4,12 @@
  */
 import { ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue'
 
-import { asProblem, type Me, type Problem } from '../../desk/shell'
+import type { Me, Problem } from '../../desk/shell'
 import { alike } from '../../viewer/alike'
 import type { Measurement, Viewer } from '../../viewer/api'
 import type { KeptStore } from '../keptStore'
-import type { Marking, Person, Records, Row } from '../records'
+import { unreachable, type Marking, type Person, type Records, type Row } from '../records'
+import { comesBack } from './comesBack'
 import { MarkingSave, type Change } from './markingSave'
 import type { OutboxState } from './outbox'
 
@@ -66,6 +67,9 @@ export function useMarkings(parts: MarkingParts): Markings {
   const save = ref<OutboxState>({ kind: 'clean' }) as Ref<OutboxState>
   let current: Marked | null = null
   const priors = new Map<number, Marked>()
+  /** Exams of the case whose markings could not be had: what is drawn is not all there is. */
+  const missing = new Map<number, Problem>()
+  const { failed, quiet } = comesBack(() => rows().filter(({ exam_id: exam }) => missing.has(exam)).forEach((row) => void load(row)))
   /** What ris has, by id; removed ones too, with the version to go on from. */
   const known = new Map<string, Marking>()
   /** What the viewer said last, by id. */
@@ -100,6 +104,7 @@ export function useMarkings(parts: MarkingParts): Markings {
     changed: (state) => void (save.value = state),
   })
 
+  const rows = (): Marked[] => [...(current ? [current] : []), ...priors.values()]
   const isOpen = (exam: number): boolean => current?.exam_id === exam || priors.has(exam)
 
   function examOf(study: string): number | null {
@@ -212,22 +217,33 @@ export function useMarkings(parts: MarkingParts): Markings {
     draw(drawn, removed)
   }
 
+  /** What was drawn here and ris does not have yet. */
+  function drawWaiting(exam: number): void {
+    const waiting = saver.of(exam)
+    if (waiting.length) draw(waiting.flatMap((change) => change.measurement ?? []).filter((one) => !seen.has(one.id)), waiting.filter((change) => !change.measurement).map((change) => change.id))
+  }
+
   async function load(row: Marked): Promise<void> {
     const exam = row.exam_id
+    drawWaiting(exam) // ris may be away
     try {
       const found = await parts.records.markings(exam)
       if (!isOpen(exam)) return
       take(found)
-      const waiting = saver.of(exam)
-      draw(waiting.flatMap((change) => change.measurement ?? []).filter((one) => !seen.has(one.id)), waiting.filter((change) => !change.measurement).map((change) => change.id))
-      if (current?.exam_id !== exam) return
-      status.value = 'ready'
-      problem.value = null
+      drawWaiting(exam)
+      missing.delete(exam)
+      // A prior that is here says nothing of the case that still comes.
+      if (current?.exam_id !== exam && status.value === 'loading') return
     } catch (error) {
-      if (current?.exam_id !== exam) return
-      problem.value = asProblem(error)
-      status.value = 'failed'
+      if (!isOpen(exam)) return
+      const found = failed(error)
+      // Those of a prior that this reader may not see are none to him.
+      if (current?.exam_id === exam || unreachable(found)) missing.set(exam, found)
     }
+    const [why] = missing.values()
+    problem.value = why ?? null
+    status.value = why ? 'failed' : 'ready'
+    if (!why) quiet()
   }
 
   /** Nothing of the case stays in the viewer; what was not saved yet goes out all the same. */
@@ -237,6 +253,8 @@ export function useMarkings(parts: MarkingParts): Markings {
     void saver.flush()
     current = null
     priors.clear()
+    missing.clear()
+    quiet()
     known.clear()
     seen.clear()
     viewer?.setMeasurements([])
@@ -252,9 +270,8 @@ export function useMarkings(parts: MarkingParts): Markings {
   }
 
   function reload(): void {
-    if (!current) return
     if (status.value === 'failed') status.value = 'loading'
-    for (const row of [current, ...priors.values()]) void load(row)
+    for (const row of rows()) void load(row)
   }
 
   /** What an earlier page left unsent, of whichever case. */
@@ -306,6 +323,7 @@ export function useMarkings(parts: MarkingParts): Markings {
     },
     flush: () => saver.flush(),
     dispose() {
+      quiet()
       unwatch()
       unfollow()
       saver.dispose()

@@ -12,7 +12,7 @@ class Service {
   readonly asked: { url: string; body: unknown }[] = []
   readonly dropped: string[] = []
   private rounds = 0
-  constructor(private readonly end: 'done' | 'failed' | 'never' = 'done') {}
+  constructor(private readonly end: 'done' | 'failed' | 'never' | 'forgotten' = 'done') {}
 
   readonly api = {
     post: (url: string, body: { kind: string }) => {
@@ -21,7 +21,8 @@ class Service {
     },
     get: (url: string) => {
       this.rounds += 1
-      const state = this.end === 'never' || this.rounds % 2 === 1 ? 'running' : this.end
+      if (this.end === 'forgotten' && this.asked.length === 1) return Promise.reject(new Problem(404, 'x', { zh: { title: '', action: '' }, en: { title: '', action: '' } }))
+      const state = this.end === 'never' || this.rounds % 2 === 1 ? 'running' : this.end === 'forgotten' ? 'done' : this.end
       const words = { title: '此序列不能去骨', action: '请选择CT' }
       return Promise.resolve({ id: url.split('/').pop(), state, percent: 40, ...(state === 'failed' ? { problem: { code: 'mask.failed', words: { zh: words, en: words } } } : {}) })
     },
@@ -99,11 +100,21 @@ describe('bone and table out of the planes of a series', () => {
   })
 
   it('says why it failed and takes nothing out', async () => {
-    const { masks, shown } = desk(new Service('failed'))
+    const { masks, shown, state } = desk(new Service('failed'))
     await settled(masks.toggle('bone'))
     expect(masks.problem.value).toBeInstanceOf(Problem)
     expect(masks.problem.value?.words.zh.title).toBe('此序列不能去骨')
     expect([masks.on.value, shown, masks.busy.value]).toEqual([[], [], null])
+    state.value = { ...state.value, series: '1.4' }
+    await nextTick()
+    expect(masks.problem.value).toBeNull() // of the other series
+  })
+
+  it('asks anew, once, where the service was started anew and knows nothing of the job', async () => {
+    const service = new Service('forgotten')
+    const { masks, shown } = desk(service)
+    await settled(masks.toggle('table'))
+    expect([service.asked.length, masks.problem.value, masks.on.value, shown.at(-1)]).toEqual([2, null, ['table'], ['table']])
   })
 
   it('cancels: the service is told, nothing is shown and nothing is wrong', async () => {

@@ -65,6 +65,9 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
     version.value += 1
   })
 
+  // What was said of one series is not said of another.
+  watch(() => state()?.series, () => void (problem.value = null))
+
   // The viewer still has the masks of a study that was left and is opened again: nothing may be missing of which this panel does not say so.
   watch(() => [state()?.series, state()?.removed?.length], ([series, removed]) => {
     if (removed && !kept.get(String(series))?.contents.size) viewer()?.setMasks([])
@@ -75,7 +78,7 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
   }
 
   /** The mask as the service answers it; null when it was cancelled. */
-  async function fetched(study: string, series: string, wish: { kind: MaskKind; keep?: Point[]; remove?: Point[] }, signal: AbortSignal): Promise<ArrayBuffer> {
+  async function fetched(study: string, series: string, wish: { kind: MaskKind; keep?: Point[]; remove?: Point[] }, signal: AbortSignal, again = true): Promise<ArrayBuffer> {
     const address = `${MASKS}/studies/${study}/series/${series}/masks`
     let job = await api.post<Job>(address, wish, { signal })
     const drop = (): void => void api.delete(`${address}/${job.id}`, { retry: false }).catch(() => undefined) // it would end by itself too
@@ -89,6 +92,10 @@ export function useMasks(api: Api, viewer: () => Viewer | null, state: () => Vie
       }
       if (job.state !== 'done') throw job.problem ? new Problem(500, job.problem.code, job.problem.words) : new Error(job.state)
       return await (await api.raw('GET', `${address}/${job.id}/voxels`, null, { signal, timeout: 120_000 })).arrayBuffer()
+    } catch (error) {
+      // The service was started anew meanwhile, and knows nothing of it.
+      if (again && error instanceof Problem && error.status === 404) return await fetched(study, series, wish, signal, false)
+      throw error
     } finally {
       signal.removeEventListener('abort', drop)
     }

@@ -231,9 +231,13 @@ export class RenderingView {
   private begin(): void {
     const { source, host } = this;
     if (source.phase === 'complete') return void this.load();
-    this.marks.say(say('loading', host.language()));
-    this.stop = source.listen(() => {
-      if (source.phase !== 'complete' && source.phase !== 'failed') return;
+    const told = (): void => {
+      if (source.phase === 'failed') this.refuse('failed');
+      else this.marks.say(say('loading', host.language()));
+    };
+    told();
+    this.stop = source.listen(({ type }) => {
+      if (source.phase !== 'complete') return void (type === 'phase' && told());
       this.stop();
       void this.load();
     });
