@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -121,6 +123,11 @@ class RunningNode:
         raise AssertionError("not seen in time")
 
     def feed(self) -> list[dict]:
+        """All rows, once those of everything that has arrived until now are there: what an image search shows is in the feed a moment later."""
+        arrived = (self.data / "journal" / "journal.jsonl").stat().st_size
+        feed = sqlite3.connect(f"file:{self.data / 'feed.sqlite'}?mode=ro", uri=True)
+        with closing(feed):
+            self.wait_for(lambda: (feed.execute("SELECT value FROM state WHERE name = 'journal'").fetchone() or (0,))[0] >= arrived)
         rows, since = [], 0
         while True:
             answer = self.get("/changes", params={"since": since, "limit": 5000}).json()
