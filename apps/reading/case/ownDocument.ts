@@ -10,10 +10,12 @@ export interface OwnDocument<T> {
   /** Why the document is not known; null when it is, or was not asked for yet. */
   problem: ShallowRef<Problem | null>
   known: Ref<boolean>
+  /** Of `value`; what is made of it is saved as its successor. */
+  version(): number
   /** Asks once; again after a failure. */
   load(): Promise<void>
-  /** Throws the Problem; `preference.version` when another window was first: then `load` or `save(value, true)`. */
-  save(value: T, overNewer?: boolean): Promise<void>
+  /** As the successor of version `after`, or of whatever is there now. Throws the Problem; `preference.version` when another window was first. */
+  save(value: T, after: number | 'newest'): Promise<void>
 }
 
 /** The document `key`; `open` takes out of it what is meant, `wrap` puts it back. `empty` until it has come. */
@@ -39,14 +41,14 @@ export function ownDocument<T, D>(api: Api, key: string, parts: { empty: T; open
     }
   }
 
-  async function save(wanted: T, overNewer = false): Promise<void> {
-    if (overNewer) version = (await api.get<Answer<D>>(url)).version
+  async function save(wanted: T, after: number | 'newest'): Promise<void> {
     try {
-      take(await api.put<Answer<D>>(url, { version, document: parts.wrap(wanted) }, { retry: false }))
+      const before = after === 'newest' ? (await api.get<Answer<D>>(url)).version : after
+      take(await api.put<Answer<D>>(url, { version: before, document: parts.wrap(wanted) }, { retry: false }))
     } catch (error) {
       throw asProblem(error)
     }
   }
 
-  return { value, problem, known, load, save }
+  return { value, problem, known, version: () => version, load, save }
 }

@@ -29,6 +29,8 @@ export interface DraftParts<T, D> {
 
 export function useOwnDraft<T, D>(document: OwnDocument<T>, parts: DraftParts<T, D>): OwnDraft<D> {
   const draft = ref(parts.open(document.value.value)) as Ref<D>
+  /** What the draft was made of: the document may be had anew beneath it. */
+  let made = document.version()
   const problem = shallowRef<Problem | null>(null)
   const saving = ref(false)
   const tried = ref(false)
@@ -42,7 +44,7 @@ export function useOwnDraft<T, D>(document: OwnDocument<T>, parts: DraftParts<T,
     saving.value = true
     problem.value = null
     try {
-      await document.save(parts.close(draft.value), overNewer)
+      await document.save(parts.close(draft.value), overNewer ? 'newest' : made)
       parts.done()
     } catch (error) {
       problem.value = asProblem(error)
@@ -54,7 +56,9 @@ export function useOwnDraft<T, D>(document: OwnDocument<T>, parts: DraftParts<T,
   async function takeNewest(): Promise<void> {
     await document.load()
     problem.value = document.problem.value
-    if (!problem.value) draft.value = parts.open(document.value.value)
+    if (problem.value) return
+    draft.value = parts.open(document.value.value)
+    made = document.version()
   }
 
   function leave(): void {
