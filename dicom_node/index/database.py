@@ -19,7 +19,7 @@ log = logs.get(__name__)
 
 Rows = list[dict[str, Any]]
 MEMORY = "1GB"
-AT_REST = "32MB"
+AT_REST = "16MB"
 """What DuckDB keeps of the index in memory when the node is at rest; the system has the file's blocks in memory too."""
 CHANGES = 20_000
 """Studies whose last change is remembered one by one."""

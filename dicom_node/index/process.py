@@ -24,7 +24,7 @@ from dicom_node.index.register import Register
 from dicom_node.index.retry import Outcome, retry
 from dicom_node.index.tables import TablePublisher
 from dicom_node.index.writer import IndexWriter, rebuild
-from dicom_node.memory import Rest
+from dicom_node.memory import Rest, give_back
 from dicom_node.query import link
 from dicom_node.query.commitment import answer_commitment
 from dicom_node.query.find import answer_find
@@ -62,7 +62,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self.beat = self._arrived = time.monotonic()
         self.batches, self.batch_seconds = 0, 0.0
-        self._rest, self._long_rest = Rest(), Rest(database.let_go, FORGETTING)
+        self._rest, self._long_rest = Rest(), Rest(self._forget, FORGETTING)
         self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
 
     def start(self) -> None:
@@ -143,6 +143,10 @@ class Follower:
             except Exception:
                 log.exception("follower.failed")
                 self._stop.wait(1.0)
+
+    def _forget(self) -> None:
+        self._database.let_go()
+        give_back()
 
     def _gather(self) -> None:
         """While instances keep arriving only read their headers: a commit costs the same for one as for a hundred."""

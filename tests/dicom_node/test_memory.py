@@ -99,7 +99,7 @@ def test_the_index_gives_back_what_it_had_read(index: Database) -> None:
     before = index.rows(TEXTS)
     assert index.held() > 60 << 20
     index.let_go()
-    assert index.held() <= 32_000_000
+    assert index.held() <= 16_000_000
     assert index.rows(TEXTS) == before == [{"n": 400_000 * 256}]
     assert index.held() > 60 << 20, "the limit was not put up again"
 
