@@ -19,8 +19,18 @@ TURNS = 1.25
 """Columns by row from which a border runs along the diaphragm and no longer along the heart."""
 DOWNWARDS = 0.6
 """Columns by row below which a border runs down."""
-DEEP = 0.15
-"""Share of the half thorax; so deep within what was found to be lung the heart's border is half as likely."""
+BESIDE = 4
+"""Columns from a border to what counts as beside it."""
+ROUNDS = 10
+"""Columns over which a round heart's shadow falls off."""
+LUNG_ENDS = 0.9
+"""Share of the half thorax up to which lung is looked at; then the chest wall begins."""
+BELOW = 0.3
+"""How much a row below the top of the diaphragm counts."""
+FARTHER = (0.25, 0.5)
+"""The greatest step farther out, as a share of a border's own: from here on the border is less likely, from there on not the heart's."""
+MET = (0.3, 0.7)
+"""Least density between the midline and a border as a share of the density within it: from here on likely, from there on surely."""
 HILUM = 0.42
 """Share of the lung's height below which the heart's border is sought."""
 ROUND = 0.75
@@ -66,18 +76,17 @@ def heart_border(grey: Plane, pair: Pair, side: int, sigma: float) -> Border:
     rows = np.arange(int(top + HILUM * height), lung.box[0].stop)
     middle = (pair.left.box[1].stop + pair.right.box[1].start) / 2
     middle = _between(pair, rows, middle)
-    columns = np.arange(grey.shape[1])[None, :]
     outer = _outermost(lung.mask, rows, side)
     room = np.abs(outer - middle)
-    off = (columns - middle[:, None]) * side
-    # a region may take in some of the heart, but what lies deep in it is lung
-    deep = (off - np.abs(_outermost(lung.mask, rows, -side) - middle)[:, None]) / (DEEP * room[:, None])
-    likely = 1 / (1 + np.clip(deep, 0, None) ** 2)
+    off = (np.arange(grey.shape[1])[None, :] - middle[:, None]) * side
     allowed = (off > 0.02 * room[:, None]) & (off < 0.9 * room[:, None])
+    dome = _dome(lung, float(np.median(middle)), side)
     rise = np.clip(_rise(grey, -side, sigma)[rows], 0, None)
-    path = _path(rows, np.where(allowed, rise * likely * _lunglike(grey, lung.mask, rows, middle, side), -1.0), 2)
+    # what lies below the diaphragm's top must not draw the path away from the heart above
+    rise[rows > dome] *= BELOW
+    path = _path(rows, np.where(allowed, rise * _silhouette(grey, rows, off / room[:, None], side), -1.0), 2)
     path = path.moved(ROUND * sigma * side)
-    return _heart_part(path, (path.columns - middle) * side, _dome(lung, float(np.median(middle)), side))
+    return _heart_part(path, (path.columns - middle) * side, dome)
 
 
 def _dome(lung: Region, middle: float, side: int) -> float:
@@ -143,30 +152,33 @@ def _between(pair: Pair, rows: Line, middle: float) -> Line:
 midline = _between
 
 
-def _lunglike(grey: Plane, mask: Mask, rows: Line, middle: Line, side: int) -> Plane:
-    """How much what lies outwards of a place is as dark as this lung (1) or as dense as the mediastinum (0).
+def _silhouette(grey: Plane, rows: Line, off: Plane, side: int) -> Plane:
+    """How much a place is where the heart's shadow ends (1): it is dense all the way from the midline, and lung from there on (0.03: not).
 
-    The edge of the spine within the heart's shadow is steep too, but has heart and not lung beside it.
+    The edge of the spine within the heart's shadow is steeper than a faint heart's own, but farther out it gets darker once more; a vessel,
+    a rib or a dense patch has lung on the midline's side. Both are told by the density that they leave or meet, as a share of their own
+    step, so that neither the spine's density nor the heart's needs to be known.
     """
-    part = grey[rows.astype(int)]
-    columns = np.arange(grey.shape[1])
-    inside = ndimage.binary_erosion(mask, iterations=2)[rows.astype(int)]
-    lung = _each_row(part, inside, 40)
-    near = np.abs(columns[None, :] - middle[:, None]) < 0.05 * grey.shape[1]
-    dense = _each_row(part, near, 60)
-    beside = ndimage.shift(ndimage.uniform_filter1d(ndimage.gaussian_filter(part, 1), 5, axis=1), (0, -4 * side), order=0, mode="nearest")
-    share = (beside - lung[:, None]) / np.maximum(dense - lung, 1e-3)[:, None]
-    return np.asarray(np.clip(1 - (share - 0.15) / 0.4, 0.03, 1), np.float32)
-
-
-def _each_row(part: Plane, where: Mask, percent: float) -> Line:
-    """A percentile of the marked pixels of each row, smoothed along the rows; rows without any take their neighbours'."""
-    here = [at for at in range(len(part)) if where[at].sum() > 2]
-    if not here:
-        return np.full(len(part), float(np.median(part)))
-    levels = [float(np.percentile(part[at][where[at]], percent)) for at in here]
-    line = np.interp(np.arange(len(part)), here, levels)
-    return np.asarray(ndimage.gaussian_filter1d(line, max(2.0, len(part) / 12), mode="nearest"), np.float64)
+    part = ndimage.gaussian_filter(grey, (2.5, 1))[rows.astype(int)]
+    part = ndimage.uniform_filter1d(part, 5, axis=1)
+    if side < 0:
+        part, off = part[:, ::-1], off[:, ::-1]
+    # from here on columns run from the midline outwards
+    outside = ndimage.shift(part, (0, -BESIDE), order=0, mode="nearest")
+    inside = ndimage.shift(part, (0, BESIDE), order=0, mode="nearest")
+    within = (off > 0) & (off < LUNG_ENDS)
+    darkest = np.where(within, part, np.inf).min(1)[:, None]
+    valley = np.minimum.accumulate(np.where(within, inside, np.inf), axis=1)
+    met = (valley - darkest) / np.maximum(inside - darkest, 1e-3)
+    whole = np.clip((met - MET[0]) / (MET[1] - MET[0]), 0.1, 1)
+    step = np.maximum(inside - outside, 1e-3)
+    # a round heart falls off slowly: its own step is taken over more columns
+    slow = np.where(within, ndimage.shift(part, (0, ROUNDS), order=0, mode="nearest") - outside, 0) * whole
+    farther = np.maximum.accumulate(slow[:, ::-1], axis=1)[:, ::-1]
+    farther = ndimage.shift(farther, (0, -BESIDE - ROUNDS), order=0, mode="nearest")
+    likely = whole * np.clip(1 - (farther / step - FARTHER[0]) / (FARTHER[1] - FARTHER[0]), 0.03, 1)
+    likely = np.where(within & np.isfinite(likely), likely, 0.03)
+    return np.asarray(likely[:, ::-1] if side < 0 else likely, np.float32)
 
 
 def _path(rows: Line, gain: Plane, steepest: int) -> Border:

@@ -29,6 +29,8 @@ LIKELY = (0.28, 0.80)
 """Ratios outside are not believed."""
 APART = 0.04
 """How much the ratio may differ when the borders are sought more coarsely."""
+NARROWER = 0.03
+"""How much narrower the thorax is at the lower end of an image upside down, share of its width."""
 LEAST_CONTRAST = 0.07
 """Between lung and mediastinum, share of the field's range of grey."""
 SURE = 0.5
@@ -177,20 +179,18 @@ def _turned(pair: Pair) -> Pair:
 
 
 def _upside_down(pair: Pair) -> bool:
-    """Lungs are narrow at the apex and far from each other where the heart is."""
+    """The thorax is narrow at the apices. Its outer borders say so whatever the heart takes of the lungs, or leaves to them."""
     top = min(pair.left.box[0].start, pair.right.box[0].start)
     bottom = max(pair.left.box[0].stop, pair.right.box[0].stop)
-    signs = []
-    for start, stop in ((0.08, 0.35), (0.6, 0.85)):
+    widths = []
+    for start, stop in ((0.05, 0.3), (0.65, 0.9)):
         rows = slice(int(top + start * (bottom - top)), int(top + stop * (bottom - top)))
-        left, right = pair.left.mask[rows].any(0), pair.right.mask[rows].any(0)
-        if not left.any() or not right.any():
+        left, right = pair.left.mask[rows], pair.right.mask[rows]
+        both = left.any(1) & right.any(1)
+        if not both.any():
             return False
-        outer = np.flatnonzero(right)[-1] - np.flatnonzero(left)[0]
-        area = pair.left.mask[rows].sum(1).mean() + pair.right.mask[rows].sum(1).mean()
-        signs.append((float(outer), float(outer - area)))
-    (wide, gap), (wide_below, gap_below) = signs
-    return (wide_below - wide) + 0.7 * (gap_below - gap) < -0.08 * max(wide, wide_below)
+        widths.append(float(np.mean(right.shape[1] - 1 - right[both, ::-1].argmax(1) - left[both].argmax(1))))
+    return widths[1] - widths[0] < -NARROWER * max(widths)
 
 
 def _check_contrast(even: Plane, pair: Pair) -> None:

@@ -11,7 +11,8 @@ from pipelines.cardiothoracic.image import check_view, grey_of
 from pipelines.cardiothoracic.lungs import Unfit
 from pipelines.cardiothoracic.proposal import Proposal, propose
 
-from .phantom import NEGATIVES, Body, Device, Radiograph, chest, drawn_bodies
+from .no_chests import NEGATIVES
+from .phantom import Body, Device, Radiograph, chest, drawn_bodies
 
 COUNT = 32
 CLOSE = 0.03
