@@ -21,13 +21,11 @@ DOWNWARDS = 0.6
 """Columns by row below which a border runs down."""
 BESIDE = 4
 """Columns from a border to what counts as beside it."""
-ROUNDS = 10
-"""Columns over which a round heart's shadow falls off."""
 LUNG_ENDS = 0.9
 """Share of the half thorax up to which lung is looked at; then the chest wall begins."""
 BELOW = 0.3
 """How much a row below the top of the diaphragm counts."""
-FARTHER = (0.25, 0.5)
+FARTHER = (0.3, 0.7)
 """The greatest step farther out, as a share of a border's own: from here on the border is less likely, from there on not the heart's."""
 MET = (0.3, 0.7)
 """Least density between the midline and a border as a share of the density within it: from here on likely, from there on surely."""
@@ -69,7 +67,7 @@ def thorax_border(grey: Plane, lung: Region, side: int, sigma: float) -> Border:
     return _path(rows, np.where(near, np.clip(rise[rows], 0, None), -1.0), 1).moved(ROUND * sigma * side)
 
 
-def heart_border(grey: Plane, pair: Pair, side: int, sigma: float) -> Border:
+def heart_border(grey: Plane, pair: Pair, side: int, sigma: float, falls: int) -> Border:
     """Border of the heart against a lung from the hilum down to the diaphragm; rows without one are left out."""
     lung = pair.left if side < 0 else pair.right
     top, height = lung.box[0].start, lung.box[0].stop - lung.box[0].start
@@ -84,7 +82,7 @@ def heart_border(grey: Plane, pair: Pair, side: int, sigma: float) -> Border:
     rise = np.clip(_rise(grey, -side, sigma)[rows], 0, None)
     # what lies below the diaphragm's top must not draw the path away from the heart above
     rise[rows > dome] *= BELOW
-    path = _path(rows, np.where(allowed, rise * _silhouette(grey, rows, off / room[:, None], side), -1.0), 2)
+    path = _path(rows, np.where(allowed, rise * _silhouette(grey, rows, off / room[:, None], side, falls), -1.0), 2)
     path = path.moved(ROUND * sigma * side)
     return _heart_part(path, (path.columns - middle) * side, dome)
 
@@ -152,7 +150,7 @@ def _between(pair: Pair, rows: Line, middle: float) -> Line:
 midline = _between
 
 
-def _silhouette(grey: Plane, rows: Line, off: Plane, side: int) -> Plane:
+def _silhouette(grey: Plane, rows: Line, off: Plane, side: int, falls: int) -> Plane:
     """How much a place is where the heart's shadow ends (1): it is dense all the way from the midline, and lung from there on (0.03: not).
 
     The edge of the spine within the heart's shadow is steeper than a faint heart's own, but farther out it gets darker once more; a vessel,
@@ -173,9 +171,9 @@ def _silhouette(grey: Plane, rows: Line, off: Plane, side: int) -> Plane:
     whole = np.clip((met - MET[0]) / (MET[1] - MET[0]), 0.1, 1)
     step = np.maximum(inside - outside, 1e-3)
     # a round heart falls off slowly: its own step is taken over more columns
-    slow = np.where(within, ndimage.shift(part, (0, ROUNDS), order=0, mode="nearest") - outside, 0) * whole
+    slow = np.where(within, ndimage.shift(part, (0, falls), order=0, mode="nearest") - outside, 0) * whole
     farther = np.maximum.accumulate(slow[:, ::-1], axis=1)[:, ::-1]
-    farther = ndimage.shift(farther, (0, -BESIDE - ROUNDS), order=0, mode="nearest")
+    farther = ndimage.shift(farther, (0, BESIDE - 2 * falls), order=0, mode="nearest")
     likely = whole * np.clip(1 - (farther / step - FARTHER[0]) / (FARTHER[1] - FARTHER[0]), 0.03, 1)
     likely = np.where(within & np.isfinite(likely), likely, 0.03)
     return np.asarray(likely[:, ::-1] if side < 0 else likely, np.float32)

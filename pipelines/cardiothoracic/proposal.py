@@ -27,16 +27,18 @@ TILT = 12.0
 """Degrees that the midline may lean."""
 LIKELY = (0.28, 0.80)
 """Ratios outside are not believed."""
-APART = 0.04
+APART = 0.06
 """How much the ratio may differ when the borders are sought more coarsely."""
 NARROWER = 0.03
 """How much narrower the thorax is at the lower end of an image upside down, share of its width."""
 LEAST_CONTRAST = 0.07
 """Between lung and mediastinum, share of the field's range of grey."""
-SURE = 0.5
-"""Confidence from which a proposal is made."""
+LEAST_SURE, SURE = 0.35, 0.6
+"""Confidence from which a proposal is made, and from which it is not called unsure."""
 COARSE, FINE = 2.2, 1.3
 """Pixels of the small copy over which borders are smoothed."""
+SHARP, ROUND = 4, 10
+"""Columns over which a heart's shadow is taken to fall off: as a wall, and as a ball."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,13 @@ class Proposal:
     right: float
     ratio: float
     confidence: float
-    """0…1: how clear the borders are and how well two ways of finding them agree."""
+    """0…1: how clear and how likely the borders are and how well two ways of finding them agree."""
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
         rounded = {name: [[round(part, 2) for part in point] for point in getattr(self, name)] for name in ("midline", "heart", "thorax")}
         numbers = {name: round(getattr(self, name), 4) for name in ("left", "right", "ratio", "confidence")}
-        return {**rounded, **numbers}
+        return {**rounded, **numbers, "unsure": self.confidence < SURE}
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,15 @@ class _Found:
     """Left column, right column and row."""
     middle: float
     strengths: tuple[float, float]
+    """Of the weaker border of the thorax and of the heart."""
+    bulge: float
+    """Where the heart's border reaches farthest, share of its way down from the hilum; of the side where that is higher."""
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Greatest distances of the heart's borders from the midline, shares of the thorax's width."""
+        width = self.thorax[1] - self.thorax[0]
+        return (self.middle - self.left[0]) / width, (self.right[0] - self.middle) / width
 
     @property
     def ratio(self) -> float:
@@ -106,12 +117,12 @@ def propose(density: np.ndarray[Any, Any], progress: Progress = lambda _: None) 
     low, high = np.percentile(grey, (1, 99))
     even = np.asarray((grey - low) / max(high - low, 1e-6), np.float32)
     _check_contrast(even, pair)
-    fine = _measured(even, pair, FINE)
+    fine = _measured(even, pair, FINE, SHARP)
     progress(0.8)
-    coarse = _measured(even, pair, COARSE)
+    coarse = _measured(even, pair, COARSE, ROUND)
     _check(fine, coarse, pair, even)
     confidence = _confidence(fine, coarse, pair)
-    if confidence < SURE:
+    if confidence < LEAST_SURE:
         raise Unfit("unsure")
 
     def place(point: Point) -> Point:
@@ -203,7 +214,7 @@ def _check_contrast(even: Plane, pair: Pair) -> None:
         raise Unfit("contrast")
 
 
-def _measured(even: Plane, pair: Pair, sigma: float) -> _Found:
+def _measured(even: Plane, pair: Pair, sigma: float, falls: int) -> _Found:
     """The greatest widths of heart and thorax in level rows."""
     sides = [thorax_border(even, pair.left, -1, sigma), thorax_border(even, pair.right, 1, sigma)]
     start, stop = max(side.rows[0] for side in sides), min(side.rows[-1] for side in sides)
@@ -213,12 +224,13 @@ def _measured(even: Plane, pair: Pair, sigma: float) -> _Found:
     columns = [ndimage.median_filter(np.interp(rows, side.rows, side.columns), 7, mode="nearest") for side in sides]
     widest = int((columns[1] - columns[0]).argmax())
     slope, offset = np.polyfit(rows, (columns[0] + columns[1]) / 2, 1)
-    ends = []
-    hearts = [heart_border(even, pair, side, sigma) for side in (-1, 1)]
+    ends, bulges = [], []
+    hearts = [heart_border(even, pair, side, sigma, falls) for side in (-1, 1)]
     for side, heart in zip((-1, 1), hearts, strict=True):
         reach = ndimage.median_filter(heart.columns, 3, mode="nearest") * side
         at = int(reach.argmax())
         ends.append((float(heart.columns[at]), float(heart.rows[at])))
+        bulges.append(float((heart.rows[at] - heart.rows[0]) / max(heart.rows[-1] - heart.rows[0], 1)))
     row = (ends[0][1] + ends[1][1]) / 2
     top, bottom = float(rows[0]), float(rows[-1])
     strengths = (min(side.strength for side in sides), min(heart.strength for heart in hearts))
@@ -231,6 +243,7 @@ def _measured(even: Plane, pair: Pair, sigma: float) -> _Found:
         (float(columns[0][widest]), float(columns[1][widest]), float(rows[widest])),
         offset + slope * row,
         strengths,
+        min(bulges),
     )
 
 
@@ -245,18 +258,33 @@ def _check(fine: _Found, coarse: _Found, pair: Pair, even: Plane) -> None:
         raise Unfit("askew")
     if not 0.45 < height / width < 1.7:
         raise Unfit("no_lungs")
-    reach = (fine.middle - fine.left[0], fine.right[0] - fine.middle)
-    if min(reach) < 0.03 * width or max(reach) > 0.49 * width or not LIKELY[0] <= fine.ratio <= LIKELY[1]:
+    if min(fine.reach) < 0.03 or max(fine.reach) > 0.49 or not LIKELY[0] <= fine.ratio <= LIKELY[1]:
         raise Unfit("unsure")
     if abs(fine.ratio - coarse.ratio) > APART:
         raise Unfit("unsure")
 
 
 def _confidence(fine: _Found, coarse: _Found, pair: Pair) -> float:
-    """Agreement of both ways, clearness of the borders and of the lungs, alike lungs; each 0…1, the geometric mean."""
-    agreement = 1 - abs(fine.ratio - coarse.ratio) / APART
-    clear = [min(1.0, strength / 0.02) for strength in fine.strengths]
-    lungs = min(1.0, pair.score / 0.1)
-    sizes = sorted((pair.left.area, pair.right.area))
-    alike = min(1.0, 1.6 * sizes[0] / sizes[1])
-    return float(np.prod([max(part, 1e-3) for part in (0.4 + 0.6 * agreement, *clear, lungs, alike)]) ** 0.2)
+    """What speaks for the result, each 0…1, multiplied: one serious doubt is enough. The root leaves slight doubts together slight.
+
+    Two ways that find two borders (spine and heart), a heart hardly wider than the spine, one that reaches the chest wall, a border that
+    is faint or widest where the heart only begins, a heart all on one side, lungs that are not clear or not alike.
+    """
+    apart = sum(abs(one - other) for one, other in zip(fine.reach, coarse.reach, strict=True))
+    parts = (
+        1 - _ramp(apart, 0.015, 0.09),
+        _ramp(fine.strengths[0], 0, 0.02),
+        _ramp(fine.strengths[1], 0, 0.025),
+        _ramp(min(fine.ratio - LIKELY[0], LIKELY[1] - fine.ratio), -0.03, 0.1),
+        _ramp(0.49 - max(fine.reach), 0.02, 0.1),
+        _ramp(fine.bulge, -0.1, 0.1),
+        _ramp(min(fine.reach) / max(fine.reach), 0.1, 0.4),
+        _ramp(pair.score, 0, 0.1),
+        _ramp(min(pair.left.area, pair.right.area) / max(pair.left.area, pair.right.area), 0, 0.625),
+    )
+    return float(np.sqrt(np.prod(parts)))
+
+
+def _ramp(value: float, none: float, full: float) -> float:
+    """0 up to `none`, 1 from `full`, in between in proportion."""
+    return min(1.0, max(0.0, (value - none) / (full - none)))

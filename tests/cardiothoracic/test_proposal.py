@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from hub_config.demo.phantoms import Subject, chest_film
 from pipelines.cardiothoracic.image import check_view, grey_of
 from pipelines.cardiothoracic.lungs import Unfit
 from pipelines.cardiothoracic.proposal import Proposal, propose
 
+from .faint import faint_bodies
 from .no_chests import NEGATIVES
 from .phantom import Body, Device, Radiograph, chest, drawn_bodies
 
@@ -47,6 +49,31 @@ def test_the_ratio_of_varied_chests_is_near_the_truth() -> None:
     assert len(refused) <= 0.1 * COUNT, refused
     assert np.mean(np.abs(errors) <= CLOSE) >= 0.9, np.round(errors, 3)
     assert abs(np.mean(errors)) < 0.015
+
+
+@pytest.mark.clause("V-18")
+def test_a_faint_heart_beside_a_dense_spine_is_found_and_what_is_sure_is_right() -> None:
+    errors, sure = [], []
+    for body, device in faint_bodies(COUNT, seed=4):
+        try:
+            found = proposed(chest(body, device))
+        except Unfit:
+            continue
+        errors.append(found.ratio - body.ratio)
+        if not found.told()["unsure"]:
+            sure.append(found.ratio - body.ratio)
+    assert np.sum(np.abs(errors) <= CLOSE) >= 0.5 * COUNT, np.round(errors, 3)
+    assert len(sure) >= 0.4 * COUNT
+    assert np.sum(np.abs(sure) > 0.05) <= 1, np.round(sure, 3)
+
+
+@pytest.mark.clause("V-18")
+@pytest.mark.parametrize("half_turns", [0, 2])
+def test_the_heart_of_the_demo_film_is_found_beside_its_spine(half_turns: int) -> None:
+    """Of the model's chest the heart is 86 mm wide and the thorax 157.6 mm; the lungs that are found take the heart in."""
+    film = chest_film(Subject("1", "Demo", "20190101", "M", "005Y"), 23).pixel_array.astype(np.float32)
+    found = propose(np.rot90(film, half_turns))
+    assert found.ratio == pytest.approx(86 / 157.6, abs=CLOSE)
 
 
 @pytest.mark.clause("V-18")
