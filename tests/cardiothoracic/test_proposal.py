@@ -10,7 +10,7 @@ import pytest
 from hub_config.demo.phantoms import Subject, chest_film
 from pipelines.cardiothoracic.image import check_view, grey_of
 from pipelines.cardiothoracic.lungs import Unfit
-from pipelines.cardiothoracic.proposal import Proposal, propose
+from pipelines.cardiothoracic.proposal import SURE, Proposal, propose
 
 from .faint import faint_bodies
 from .no_chests import NEGATIVES
@@ -60,7 +60,7 @@ def test_a_faint_heart_beside_a_dense_spine_is_found_and_what_is_sure_is_right()
         except Unfit:
             continue
         errors.append(found.ratio - body.ratio)
-        if not found.told()["unsure"]:
+        if found.confidence >= SURE:
             sure.append(found.ratio - body.ratio)
     assert np.sum(np.abs(errors) <= CLOSE) >= 0.5 * COUNT, np.round(errors, 3)
     assert len(sure) >= 0.4 * COUNT
@@ -74,6 +74,7 @@ def test_the_heart_of_the_demo_film_is_found_beside_its_spine(half_turns: int) -
     film = chest_film(Subject("1", "Demo", "20190101", "M", "005Y"), 23).pixel_array.astype(np.float32)
     found = propose(np.rot90(film, half_turns))
     assert found.ratio == pytest.approx(86 / 157.6, abs=CLOSE)
+    assert [dataclasses.replace(found, confidence=SURE + by).told()["unsure"] for by in (-0.01, 0.0)] == [True, False]
 
 
 @pytest.mark.clause("V-18")
