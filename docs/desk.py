@@ -7,8 +7,16 @@ from typing import Any
 from playwright.sync_api import Page
 
 RECORDS = "/services/ris/api/v1"
-CASES = {"ct": "YA24111207", "mr": "YA24110903", "film": "HZ24-0893", "us": "HZ24-0896", "chest": "HZ24-0899", "hand": "HZ24-0901"}
-"""The demo's accession numbers by what they show; chest and hand are sent by `docs.panel_scenes` and `docs.atlas_scenes` when they are wanted."""
+CASES = {
+    "ct": "YA24111207",
+    "mr": "YA24110903",
+    "film": "HZ24-0893",
+    "us": "HZ24-0896",
+    "chest": "HZ24-0899",
+    "hand": "HZ24-0901",
+    "belly": "HZ24-0905",
+}
+"""The demo's accession numbers by what they show; chest, hand and belly are sent by `docs.panel_scenes` and `docs.atlas_scenes` when they are wanted."""
 
 
 def by(page: Page, name: str) -> Any:

@@ -16,6 +16,7 @@ from docs.screenshots import SIZES, Album
 from docs.tool_scenes import BETWEEN, Places, opened, press
 from hub_config.demo.sending import send
 from tests.cardiothoracic.dicom import radiograph_image
+from tests.cardiothoracic.no_chests import abdomen
 from tests.cardiothoracic.phantom import Body, Device, chest
 from tests.dicom_node.running_node import uid
 
@@ -272,7 +273,7 @@ PANELS = (
     Panel("screen-size", "film", screen_size),
     Panel("true-size", "film", true_size),
     Panel("proposal", "chest", proposal, english=True),
-    Panel("proposal-refused", "film", refused, english=True),
+    Panel("proposal-refused", "belly", refused, english=True),
     Panel("measures", "film", measures),
     Panel("crosshair", "ct", crosshair),
     Panel("slab", "ct", slab),
@@ -315,10 +316,21 @@ def send_chest(port: int) -> None:
     )  # fmt: skip
 
 
+def send_belly(port: int) -> None:
+    """A radiograph without lungs, on which none can be proposed."""
+    send_film(
+        radiograph_image(abdomen(DEVICE), DEVICE, uid(), uid(), BodyPartExamined="ABDOMEN", ViewPosition="AP"), port, PatientName="郑知远",
+        PatientID="HZ311121", PatientBirthDate="20180402", PatientSex="M", AccessionNumber=CASES["belly"], StudyDescription="腹部平片",
+        SeriesDescription="腹部正位",
+    )  # fmt: skip
+
+
 def panels(album: Album) -> None:
     """Each on its case; what was made is taken back after its picture."""
     if album.wants("tool-proposal"):
         send_chest(album.hub.dicom_port)
+    if album.wants("tool-proposal-refused"):
+        send_belly(album.hub.dicom_port)
     with album.person("radiologist", "reading") as page:
         list_ready(page)
         for case in CASES:

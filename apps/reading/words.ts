@@ -239,6 +239,7 @@ const WORDS = {
   ratio_hint: ['心胸比：画两条线，或', 'CTR: draw two lines, or'],
   ratio_busy: ['正在分析图像…', 'Analysing the image…'],
   ratio_proposed: ['自动建议，待医生确认：拖动端点可修正', 'Proposed, to be confirmed: drag an end to correct it'],
+  ratio_unsure: ['自动建议，把握不大：请核对两侧心缘，拖动端点可修正', 'Proposed, but unsure: check both borders of the heart, drag an end to correct it'],
   ratio_confirm: ['确认', 'Confirm'],
   ratio_drop: ['放弃', 'Discard'],
   ratio_failed: ['没有得到建议', 'There is no proposal'],

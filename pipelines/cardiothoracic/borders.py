@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from pipelines.cardiothoracic.lungs import Mask, Pair, Plane, Region
+from pipelines.cardiothoracic.shadow import Half, Likely
 
 Line = np.ndarray[Any, Any]
 
@@ -19,8 +20,6 @@ TURNS = 1.25
 """Columns by row from which a border runs along the diaphragm and no longer along the heart."""
 DOWNWARDS = 0.6
 """Columns by row below which a border runs down."""
-DEEP = 0.15
-"""Share of the half thorax; so deep within what was found to be lung the heart's border is half as likely."""
 HILUM = 0.42
 """Share of the lung's height below which the heart's border is sought."""
 ROUND = 0.75
@@ -59,25 +58,20 @@ def thorax_border(grey: Plane, lung: Region, side: int, sigma: float) -> Border:
     return _path(rows, np.where(near, np.clip(rise[rows], 0, None), -1.0), 1).moved(ROUND * sigma * side)
 
 
-def heart_border(grey: Plane, pair: Pair, side: int, sigma: float) -> Border:
-    """Border of the heart against a lung from the hilum down to the diaphragm; rows without one are left out."""
+def heart_border(grey: Plane, pair: Pair, side: int, sigma: float, likely: Likely) -> Border:
+    """Border of the heart against a lung from the hilum down to the diaphragm, where it is steep and `likely`; rows without one are left out."""
     lung = pair.left if side < 0 else pair.right
     top, height = lung.box[0].start, lung.box[0].stop - lung.box[0].start
     rows = np.arange(int(top + HILUM * height), lung.box[0].stop)
-    middle = (pair.left.box[1].stop + pair.right.box[1].start) / 2
-    middle = _between(pair, rows, middle)
-    columns = np.arange(grey.shape[1])[None, :]
-    outer = _outermost(lung.mask, rows, side)
-    room = np.abs(outer - middle)
-    off = (columns - middle[:, None]) * side
-    # a region may take in some of the heart, but what lies deep in it is lung
-    deep = (off - np.abs(_outermost(lung.mask, rows, -side) - middle)[:, None]) / (DEEP * room[:, None])
-    likely = 1 / (1 + np.clip(deep, 0, None) ** 2)
-    allowed = (off > 0.02 * room[:, None]) & (off < 0.9 * room[:, None])
+    middle = _between(pair, rows, (pair.left.box[1].stop + pair.right.box[1].start) / 2)
+    ends = [np.abs(_outermost(lung.mask, rows, one) - middle) for one in (-side, side)]
+    dome = _dome(lung, float(np.median(middle)), side)
+    half = Half(grey, lung.mask, rows, middle, (ends[0], ends[1]), dome, side)
+    allowed = (half.off > 0.02 * half.room) & (half.off < 0.9 * half.room)
     rise = np.clip(_rise(grey, -side, sigma)[rows], 0, None)
-    path = _path(rows, np.where(allowed, rise * likely * _lunglike(grey, lung.mask, rows, middle, side), -1.0), 2)
+    path = _path(rows, np.where(allowed, rise * likely(half), -1.0), 2)
     path = path.moved(ROUND * sigma * side)
-    return _heart_part(path, (path.columns - middle) * side, _dome(lung, float(np.median(middle)), side))
+    return _heart_part(path, (path.columns - middle) * side, dome)
 
 
 def _dome(lung: Region, middle: float, side: int) -> float:
@@ -141,32 +135,6 @@ def _between(pair: Pair, rows: Line, middle: float) -> Line:
 
 
 midline = _between
-
-
-def _lunglike(grey: Plane, mask: Mask, rows: Line, middle: Line, side: int) -> Plane:
-    """How much what lies outwards of a place is as dark as this lung (1) or as dense as the mediastinum (0).
-
-    The edge of the spine within the heart's shadow is steep too, but has heart and not lung beside it.
-    """
-    part = grey[rows.astype(int)]
-    columns = np.arange(grey.shape[1])
-    inside = ndimage.binary_erosion(mask, iterations=2)[rows.astype(int)]
-    lung = _each_row(part, inside, 40)
-    near = np.abs(columns[None, :] - middle[:, None]) < 0.05 * grey.shape[1]
-    dense = _each_row(part, near, 60)
-    beside = ndimage.shift(ndimage.uniform_filter1d(ndimage.gaussian_filter(part, 1), 5, axis=1), (0, -4 * side), order=0, mode="nearest")
-    share = (beside - lung[:, None]) / np.maximum(dense - lung, 1e-3)[:, None]
-    return np.asarray(np.clip(1 - (share - 0.15) / 0.4, 0.03, 1), np.float32)
-
-
-def _each_row(part: Plane, where: Mask, percent: float) -> Line:
-    """A percentile of the marked pixels of each row, smoothed along the rows; rows without any take their neighbours'."""
-    here = [at for at in range(len(part)) if where[at].sum() > 2]
-    if not here:
-        return np.full(len(part), float(np.median(part)))
-    levels = [float(np.percentile(part[at][where[at]], percent)) for at in here]
-    line = np.interp(np.arange(len(part)), here, levels)
-    return np.asarray(ndimage.gaussian_filter1d(line, max(2.0, len(part) / 12), mode="nearest"), np.float64)
 
 
 def _path(rows: Line, gain: Plane, steepest: int) -> Border:

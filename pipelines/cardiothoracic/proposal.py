@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from pipelines.cardiothoracic.borders import heart_border, midline, thorax_border
 from pipelines.cardiothoracic.lungs import SIDE, Pair, Plane, Unfit, field_of, lungs_of
+from pipelines.cardiothoracic.shadow import Likely, dense_within, lung_beside
 
 Point = tuple[float, float]
 Segment = tuple[Point, Point]
@@ -29,10 +30,14 @@ LIKELY = (0.28, 0.80)
 """Ratios outside are not believed."""
 APART = 0.04
 """How much the ratio may differ when the borders are sought more coarsely."""
+NARROWER = 0.03
+"""How much narrower the thorax is at the lower end of an image upside down, share of its width."""
 LEAST_CONTRAST = 0.07
 """Between lung and mediastinum, share of the field's range of grey."""
-SURE = 0.5
-"""Confidence from which a proposal is made."""
+LEAST_SURE, SURE = 0.5, 0.7
+"""Confidence from which a proposal is made, before it is doubted, and from which it is not called unsure."""
+DOUBTED = (0.03, 0.09)
+"""Difference between the ratios by two signs of the heart's border: from here on there is doubt, from there on most of the confidence is gone."""
 COARSE, FINE = 2.2, 1.3
 """Pixels of the small copy over which borders are smoothed."""
 
@@ -55,7 +60,7 @@ class Proposal:
         """As JSON."""
         rounded = {name: [[round(part, 2) for part in point] for point in getattr(self, name)] for name in ("midline", "heart", "thorax")}
         numbers = {name: round(getattr(self, name), 4) for name in ("left", "right", "ratio", "confidence")}
-        return {**rounded, **numbers}
+        return {**rounded, **numbers, "unsure": self.confidence < SURE}
 
 
 @dataclass(frozen=True)
@@ -98,19 +103,20 @@ def propose(density: np.ndarray[Any, Any], progress: Progress = lambda _: None) 
         _sideways(grey)
         raise
     progress(0.6)
-    turned = _upside_down(pair)
+    turned = upside_down(pair)
     if turned:
         grey, pair = grey[::-1, ::-1], _turned(pair)
     low, high = np.percentile(grey, (1, 99))
     even = np.asarray((grey - low) / max(high - low, 1e-6), np.float32)
     _check_contrast(even, pair)
-    fine = _measured(even, pair, FINE)
-    progress(0.8)
-    coarse = _measured(even, pair, COARSE)
+    fine = _measured(even, pair, FINE, lung_beside)
+    progress(0.7)
+    coarse = _measured(even, pair, COARSE, lung_beside)
     _check(fine, coarse, pair, even)
     confidence = _confidence(fine, coarse, pair)
-    if confidence < SURE:
+    if confidence < LEAST_SURE:
         raise Unfit("unsure")
+    confidence *= _undoubted(fine, _measured(even, pair, FINE, dense_within))
 
     def place(point: Point) -> Point:
         column, row = (even.shape[1] - 1 - point[0], even.shape[0] - 1 - point[1]) if turned else point
@@ -176,21 +182,19 @@ def _turned(pair: Pair) -> Pair:
     return Pair(*sides)
 
 
-def _upside_down(pair: Pair) -> bool:
-    """Lungs are narrow at the apex and far from each other where the heart is."""
+def upside_down(pair: Pair) -> bool:
+    """The thorax is narrow at the apices. Its outer borders say so whatever the heart takes of the lungs, or leaves to them."""
     top = min(pair.left.box[0].start, pair.right.box[0].start)
     bottom = max(pair.left.box[0].stop, pair.right.box[0].stop)
-    signs = []
-    for start, stop in ((0.08, 0.35), (0.6, 0.85)):
+    widths = []
+    for start, stop in ((0.05, 0.3), (0.65, 0.9)):
         rows = slice(int(top + start * (bottom - top)), int(top + stop * (bottom - top)))
-        left, right = pair.left.mask[rows].any(0), pair.right.mask[rows].any(0)
-        if not left.any() or not right.any():
+        left, right = pair.left.mask[rows], pair.right.mask[rows]
+        both = left.any(1) & right.any(1)
+        if not both.any():
             return False
-        outer = np.flatnonzero(right)[-1] - np.flatnonzero(left)[0]
-        area = pair.left.mask[rows].sum(1).mean() + pair.right.mask[rows].sum(1).mean()
-        signs.append((float(outer), float(outer - area)))
-    (wide, gap), (wide_below, gap_below) = signs
-    return (wide_below - wide) + 0.7 * (gap_below - gap) < -0.08 * max(wide, wide_below)
+        widths.append(float(np.mean(right.shape[1] - 1 - right[both, ::-1].argmax(1) - left[both].argmax(1))))
+    return widths[1] - widths[0] < -NARROWER * max(widths)
 
 
 def _check_contrast(even: Plane, pair: Pair) -> None:
@@ -203,7 +207,7 @@ def _check_contrast(even: Plane, pair: Pair) -> None:
         raise Unfit("contrast")
 
 
-def _measured(even: Plane, pair: Pair, sigma: float) -> _Found:
+def _measured(even: Plane, pair: Pair, sigma: float, likely: Likely) -> _Found:
     """The greatest widths of heart and thorax in level rows."""
     sides = [thorax_border(even, pair.left, -1, sigma), thorax_border(even, pair.right, 1, sigma)]
     start, stop = max(side.rows[0] for side in sides), min(side.rows[-1] for side in sides)
@@ -214,7 +218,7 @@ def _measured(even: Plane, pair: Pair, sigma: float) -> _Found:
     widest = int((columns[1] - columns[0]).argmax())
     slope, offset = np.polyfit(rows, (columns[0] + columns[1]) / 2, 1)
     ends = []
-    hearts = [heart_border(even, pair, side, sigma) for side in (-1, 1)]
+    hearts = [heart_border(even, pair, side, sigma, likely) for side in (-1, 1)]
     for side, heart in zip((-1, 1), hearts, strict=True):
         reach = ndimage.median_filter(heart.columns, 3, mode="nearest") * side
         at = int(reach.argmax())
@@ -260,3 +264,9 @@ def _confidence(fine: _Found, coarse: _Found, pair: Pair) -> float:
     sizes = sorted((pair.left.area, pair.right.area))
     alike = min(1.0, 1.6 * sizes[0] / sizes[1])
     return float(np.prod([max(part, 1e-3) for part in (0.4 + 0.6 * agreement, *clear, lungs, alike)]) ** 0.2)
+
+
+def _undoubted(found: _Found, other: _Found) -> float:
+    """What is left of the confidence when the heart's border is sought by another sign as well: it may be the spine's, a vessel's, a rib's."""
+    doubt = (abs(found.ratio - other.ratio) - DOUBTED[0]) / (DOUBTED[1] - DOUBTED[0])
+    return 1 - 0.7 * min(1.0, max(0.0, doubt))

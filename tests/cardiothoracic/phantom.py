@@ -1,4 +1,4 @@
-"""Radiographs that are computed: a chest whose heart and thorax have exact widths, and pictures that are no frontal chest.
+"""Radiographs that are computed: a chest whose heart and thorax have exact widths.
 
 What is drawn is the way of the rays through tissue (mm of water), from it the exposure with scatter, blur and noise, from that stored
 values as devices write them. Coordinates of the body: x to the right of the picture (the patient's left), y down from the apex of the
@@ -8,7 +8,6 @@ lungs, mm.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +45,10 @@ class Body:
     soft: float = 22.0
     """Chest wall outside of the ribs."""
     arms: bool = True
+    filled: tuple[float, float] = (0.9, 0.8)
+    """Share of the cavity's depth that is no lung in the middle of the mediastinum, and of the heart: lung lies before and behind."""
+    spine: float = 26.0
+    """Bone on the way through a vertebra of an adult, mm."""
 
     def lateral(self, side: int, y: Plane) -> Plane:
         """Distance of the inner rib margin from the middle; side −1 is the picture's left. NaN above and below the lungs."""
@@ -137,7 +140,7 @@ class Radiograph:
 
 def chest(body: Body, device: Device, *, white: int = 0) -> Radiograph:
     """The frontal radiograph; `white`: the lung of this side (−1, 1) lets nothing through."""
-    x, y = _places(device, body.height)
+    x, y = places(device, body.height)
     water = _trunk(body, x, y) + _bones(body, x, y)
     for side in (-1, 1):
         if white != side:
@@ -150,7 +153,7 @@ def chest(body: Body, device: Device, *, white: int = 0) -> Radiograph:
     return Radiograph(written(np.clip(water, 0, None), device), device.inverse, body.ratio, reach)
 
 
-def _places(device: Device, height: float) -> tuple[Plane, Plane]:
+def places(device: Device, height: float) -> tuple[Plane, Plane]:
     """Place in the body of each pixel's middle."""
     rows, columns = device.shape
     across = (np.arange(columns) - (columns - 1) / 2) * device.pixel - device.shift[0]
@@ -159,7 +162,7 @@ def _places(device: Device, height: float) -> tuple[Plane, Plane]:
     return across[None, :] * c + down[:, None] * s, down[:, None] * c - across[None, :] * s + height / 2
 
 
-def _root(share: Plane) -> Plane:
+def root(share: Plane) -> Plane:
     """Way through a round body at a share of its half width, 1 in the middle."""
     return np.sqrt(np.clip(1 - share**2, 0, 1))
 
@@ -171,14 +174,14 @@ def _trunk(body: Body, x: Plane, y: Plane) -> Plane:
     depth = 2 * (body.depth * np.clip(0.74 + 0.3 * u, 0.6, 1.0) + 0.9 * body.soft)
     # the shoulders slope from the neck
     top = 0.16 * (np.abs(x) / body.half) ** 1.5 - 0.17
-    trunk = depth * _root(np.clip(np.abs(x) / half, 0, 1)) ** 0.45 / (1 + np.exp(-np.clip((u - top) * 60, -50, 50)))
-    neck = 1.1 * body.half * _root(x / (0.42 * body.half)) * (u < 0.1)
+    trunk = depth * root(np.clip(np.abs(x) / half, 0, 1)) ** 0.45 / (1 + np.exp(-np.clip((u - top) * 60, -50, 50)))
+    neck = 1.1 * body.half * root(x / (0.42 * body.half)) * (u < 0.1)
     parts = [trunk, neck]
     if body.arms:
         for side in (-1, 1):
             shoulder = np.clip(np.hypot((x * side / body.half - 0.95) / 0.75, (u - 0.12) / 0.26), 0, 1)
             arm = np.clip((x * side - 1.5 * body.half - 0.15 * y) / (0.2 * body.half + 6), -1, 1)
-            parts += [1.9 * body.depth * _root(shoulder), 0.9 * body.depth * _root(arm) * (u > 0.1)]
+            parts += [1.9 * body.depth * root(shoulder), 0.9 * body.depth * root(arm) * (u > 0.1)]
     return np.maximum.reduce(parts)
 
 
@@ -186,17 +189,17 @@ def _lung(body: Body, side: int, x: Plane, y: Plane) -> Plane:
     """mm of lung on the way: the cavity without mediastinum, heart and what is below the diaphragm."""
     out = x * side
     lateral = np.nan_to_num(body.lateral(side, y), nan=1e-6)
-    cavity = 2 * body.depth * np.clip(0.45 + 0.75 * y / body.height, 0.4, 1.05) * _root(np.clip(out / lateral, -1, 1))
+    cavity = 2 * body.depth * np.clip(0.45 + 0.75 * y / body.height, 0.4, 1.05) * root(np.clip(out / lateral, -1, 1))
     cavity = np.where((out > 0) & (lateral > 1), cavity, 0)
     # apex: the cavity is flat there
     cavity = cavity * np.clip(y / (0.12 * body.height), 0, 1) ** 0.5
     u = y / body.height
     width = body.vessels[0 if side < 0 else 1] * (1 - 0.25 * np.clip((u - 0.45) / 0.4, 0, 1)) * (1 + 0.05 * np.sin(9 * u))
-    middle = 0.9 * _root(np.clip(out / width, 0, 1))
+    middle = body.filled[0] * root(np.clip(out / width, 0, 1))
     cx, cy, long, short, turn = body.heart
     c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
     along, beside = (x - cx) * c + (y - cy) * s, (y - cy) * c - (x - cx) * s
-    heart = 0.8 * _root(np.clip(np.hypot(along / long, beside / short), 0, 1))
+    heart = body.filled[1] * root(np.clip(np.hypot(along / long, beside / short), 0, 1))
     hilum = 0.22 * np.exp(-(((out - 1.25 * width) / (0.09 * body.half)) ** 2) - ((u - 0.46) / 0.1) ** 2)
     open_part = 1 - np.clip(np.maximum(middle, heart) + hilum, 0, 1)
     below = y - body.diaphragm(side, out)
@@ -215,16 +218,16 @@ def _bones(body: Body, x: Plane, y: Plane) -> Plane:
     # behind: they fall outwards; in front: steeper and fainter
     for slope, arch, thick, strength in ((0.28, -0.0012, 0.34, 5.0), (0.75, 0.0, 0.30, 3.0)):
         phase = (y - slope * out - arch * 140 / half * out**2 + 200 * step) % step / step
-        bone += np.where(inside, strength * _root(np.clip((phase - 0.5) / (thick / 2), -1, 1)), 0)
+        bone += np.where(inside, strength * root(np.clip((phase - 0.5) / (thick / 2), -1, 1)), 0)
     # seen along their shaft at the side
     ring = np.clip(1 - np.abs(out - edge - 0.03 * half) / (0.035 * half), 0, 1)
     bone += np.where(edge > 0, 9.0 * ring, 0)
     clavicle = y - (0.09 * height - 0.10 * (out - 0.2 * half))
-    bone += 9 * _root(np.clip(clavicle / (0.022 * height), -1, 1)) * ((out > 0.12 * half) & (out < 1.15 * half))
+    bone += 9 * root(np.clip(clavicle / (0.022 * height), -1, 1)) * ((out > 0.12 * half) & (out < 1.15 * half))
     blade = ((out - 1.02 * half) / (0.16 * half)) ** 2 + ((y - 0.27 * height) / (0.24 * height)) ** 2
     bone += 5 * (blade < 1)
     disc = 0.75 + 0.25 * np.cos(2 * np.pi * y / (height / 11))
-    bone += 26 * (half / 140) * disc * _root(np.clip(x / (0.13 * half), -1, 1))
+    bone += body.spine * (half / 140) * disc * root(np.clip(x / (0.13 * half), -1, 1))
     return BONE * bone * half / 140
 
 
@@ -261,89 +264,6 @@ def written(water: Plane, device: Device) -> np.ndarray[Any, np.dtype[np.uint16]
     most = 2**device.bits - 1
     stored = np.rint((1 - grey if device.inverse else grey) * 0.92 * most + 0.04 * most).astype(np.uint16)
     return np.rot90(stored, device.quarter).copy()
-
-
-# ---- what is no frontal chest
-
-
-def abdomen(device: Device) -> Radiograph:
-    """A belly: gas in round pieces, spine, pelvis."""
-    x, y = _places(device, 260)
-    generator = np.random.default_rng(device.seed)
-    water = 200 * _root(np.clip(x / 165, -1, 1)) ** 0.7
-    for _ in range(14):
-        at, radius = (generator.uniform(-100, 100), generator.uniform(0, 240)), generator.uniform(10, 30)
-        water -= 35 * _root(np.clip(np.hypot(x - at[0], y - at[1]) / radius, 0, 1))
-    water += 40 * _root(np.clip(x / 20, -1, 1)) * (0.75 + 0.25 * np.cos(2 * np.pi * y / 32))
-    for side in (-1, 1):
-        water += 35 * (np.hypot((x * side - 85) / 60, (y - 260) / 70) < 1)
-    return Radiograph(written(np.clip(water, 0, None), device), device.inverse)
-
-
-def hand(device: Device) -> Radiograph:
-    """Five fingers on a plate in air."""
-    x, y = _places(device, 180)
-    water = 28 * _root(np.clip(np.hypot(x / 45, (y - 130) / 60), 0, 1))
-    for number in range(5):
-        angle = math.radians(-40 + 20 * number)
-        along, beside = x * math.sin(angle) - (y - 100) * math.cos(angle), x * math.cos(angle) + (y - 100) * math.sin(angle)
-        length = (75, 100, 110, 100, 80)[number]
-        water = np.maximum(water, 20 * _root(np.clip(beside / 9, -1, 1)) * ((along > 0) & (along < length)))
-        water += 9 * _root(np.clip(beside / 4, -1, 1)) * ((along > -20) & (along < length - 5) & (np.abs(along % 35 - 17) < 15))
-    return Radiograph(written(water, device), device.inverse)
-
-
-def skull(device: Device) -> Radiograph:
-    """A head from the front: vault, orbits, sinuses, jaw."""
-    x, y = _places(device, 220)
-    inside = np.hypot(x / 75, (y - 90) / 100)
-    water = 150 * _root(np.clip(inside, 0, 1)) + 60 * (np.abs(inside - 0.96) < 0.05)
-    for side in (-1, 1):
-        water -= 40 * _root(np.clip(np.hypot((x * side - 33) / 22, (y - 105) / 18), 0, 1))
-        water -= 40 * _root(np.clip(np.hypot((x * side - 28) / 16, (y - 145) / 20), 0, 1))
-    water += 120 * _root(np.clip(x / 55, -1, 1)) * (y > 180)
-    return Radiograph(written(np.clip(water, 0, None), device), device.inverse)
-
-
-def lateral(device: Device) -> Radiograph:
-    """A chest from the side: both lungs are one field between sternum and spine, the heart low in front."""
-    x, y = _places(device, 260)
-    u = y / 260
-    water = 290 * _root(np.clip(x / 130, -1, 1)) ** 0.7 / (1 + np.exp(-(u + 0.02) * 45))
-    bottom = 215 - 30 * np.exp(-((x / 60) ** 2)) + 25 * (x > 40)
-    width = 98 * np.sqrt(np.clip(1 - (1 - np.clip(u, 0, 0.7) / 0.7) ** 2, 0.02, 1))
-    field_ = np.clip(1 - (x / width) ** 2, 0, 1) ** 0.5 * (u > 0) * (y < bottom)
-    heart = _root(np.clip(np.hypot((x + 38) / 48, (y - 165) / 55), 0, 1))
-    water -= AERATED * 230 * field_ * (1 - 0.75 * heart)
-    water += 45 * _root(np.clip((x - 98 - 20 * np.sin(u * 3)) / 18, -1, 1)) * (0.75 + 0.25 * np.cos(2 * np.pi * y / 24))
-    return Radiograph(written(np.clip(water, 0, None), device), device.inverse)
-
-
-def noise(device: Device) -> Radiograph:
-    """Nothing but noise."""
-    generator = np.random.default_rng(device.seed)
-    return Radiograph(generator.integers(0, 2**device.bits, device.shape, dtype=np.uint16), device.inverse)
-
-
-def blank(device: Device) -> Radiograph:
-    """An exposure of air."""
-    return Radiograph(written(np.zeros(device.shape), device), device.inverse)
-
-
-def one_white_lung(device: Device) -> Radiograph:
-    """A chest of which one lung is white."""
-    return chest(Body(), device, white=-1 if device.seed % 2 else 1)
-
-
-NEGATIVES: dict[str, Callable[[Device], Radiograph]] = {
-    "abdomen": abdomen,
-    "hand": hand,
-    "skull": skull,
-    "lateral": lateral,
-    "noise": noise,
-    "blank": blank,
-    "one_white_lung": one_white_lung,
-}
 
 
 def drawn_bodies(count: int, seed: int) -> list[tuple[Body, Device]]:

@@ -7,11 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from hub_config.demo.phantoms import Subject, chest_film
 from pipelines.cardiothoracic.image import check_view, grey_of
-from pipelines.cardiothoracic.lungs import Unfit
-from pipelines.cardiothoracic.proposal import Proposal, propose
+from pipelines.cardiothoracic.lungs import Unfit, field_of, lungs_of
+from pipelines.cardiothoracic.proposal import Proposal, propose, upside_down
 
-from .phantom import NEGATIVES, Body, Device, Radiograph, chest, drawn_bodies
+from .faint import faint_bodies
+from .no_chests import NEGATIVES
+from .phantom import Body, Device, Radiograph, chest, drawn_bodies
 
 COUNT = 32
 CLOSE = 0.03
@@ -46,6 +49,31 @@ def test_the_ratio_of_varied_chests_is_near_the_truth() -> None:
     assert len(refused) <= 0.1 * COUNT, refused
     assert np.mean(np.abs(errors) <= CLOSE) >= 0.9, np.round(errors, 3)
     assert abs(np.mean(errors)) < 0.015
+
+
+@pytest.mark.clause("V-18")
+def test_what_is_not_called_unsure_is_right_of_faint_hearts_too() -> None:
+    """Beside a dense spine one sign of the heart's border often takes the spine's; the other then finds another ratio."""
+    sure, unsure = [], []
+    for body, device in faint_bodies(48, seed=4):
+        try:
+            found = proposed(chest(body, device))
+        except Unfit:
+            continue
+        (unsure if found.told()["unsure"] else sure).append(abs(found.ratio - body.ratio))
+    assert len(sure) >= 8
+    assert max(sure) <= 0.05, np.round(sure, 3)
+    assert np.mean(np.array(unsure) > 0.05) > 0.5, "doubt that says nothing"
+
+
+@pytest.mark.clause("V-18")
+def test_upside_down_is_told_where_the_lungs_that_are_found_take_the_heart_in() -> None:
+    film = chest_film(Subject("1", "Demo", "20190101", "M", "005Y"), 23).pixel_array.astype(np.float32)
+    films = [film, *(density(chest(body, device)) for body, device in faint_bodies(6, seed=5))]
+    for one in films:
+        small = one[:: max(1, one.shape[0] // 256), :: max(1, one.shape[0] // 256)]
+        told = [upside_down(lungs_of(turned[field_of(turned)])) for turned in (small, np.rot90(small, 2))]
+        assert told == [False, True]
 
 
 @pytest.mark.clause("V-18")

@@ -11,7 +11,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from tests.cardiothoracic.dicom import radiograph_image
-from tests.cardiothoracic.phantom import Body, Device, Radiograph, abdomen, chest
+from tests.cardiothoracic.no_chests import abdomen
+from tests.cardiothoracic.phantom import Body, Device, Radiograph, chest
 from tests.dicom_node.running_node import uid
 
 from .conftest import House, slices

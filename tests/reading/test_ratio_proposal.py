@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cardiothoracic.dicom import radiograph_image
-from tests.cardiothoracic.phantom import Body, Device, Radiograph, abdomen, chest
+from tests.cardiothoracic.no_chests import abdomen
+from tests.cardiothoracic.phantom import Body, Device, Radiograph, chest
 from tests.dicom_node.running_node import uid
 from tests.reading.desk_stack import Stack, wait_for
 from tests.reading.test_markings_desk import kept, on_the_image

@@ -5,7 +5,7 @@ import { Problem, type Api } from '../../desk/shell'
 import type { Measurement, Viewer, ViewerState } from '../../viewer/api'
 import { useRatioProposal, type RatioProposal } from './useRatioProposal'
 
-const ANSWER = { midline: [[50, 0], [50, 90]], heart: [[30, 60], [75, 60]], thorax: [[5, 70], [95, 70]], left: 20, right: 25, ratio: 0.5, confidence: 0.9 }
+const ANSWER = { midline: [[50, 0], [50, 90]], heart: [[30, 60], [75, 60]], thorax: [[5, 70], [95, 70]], left: 20, right: 25, ratio: 0.5, confidence: 0.9, unsure: false }
 const IMAGE = { study: '1.2', series: '1.3', sop_uid: '1.4', frame: 1, index: 0 }
 const words = { title: '未能识别两侧肺野', action: '请手动测量' }
 
@@ -60,6 +60,16 @@ describe('a proposed cardiothoracic ratio', () => {
     expect([one.waiting.value, one.busy.value]).toEqual([true, false])
     one.confirm()
     expect([acts, one.waiting.value]).toEqual([['confirm'], false])
+  })
+
+  it('says of a doubtful proposal that it is doubtful, and of the next that it is not', async () => {
+    const answers = [{ ...ANSWER, confidence: 0.4, unsure: true }, ANSWER]
+    const { one } = bench(() => Promise.resolve(answers.shift()))
+    await one.ask()
+    expect([one.waiting.value, one.unsure.value]).toEqual([true, true])
+    one.drop()
+    await one.ask()
+    expect([one.waiting.value, one.unsure.value]).toEqual([true, false])
   })
 
   it('waits no more when the viewer says that a point was moved, and can be given up', async () => {

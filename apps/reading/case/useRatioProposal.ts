@@ -16,6 +16,8 @@ export interface Answer {
   thorax: [Point, Point]
   ratio: number
   confidence: number
+  /** The service is not confident: the reader is told so, and looks at both borders. */
+  unsure: boolean
 }
 
 /** As `pipelines/cardiothoracic/image.py`. */
@@ -27,6 +29,8 @@ export interface RatioProposal {
   busy: Readonly<Ref<boolean>>
   /** A proposal is drawn on the image that is shown, and waits for the reader. */
   waiting: Readonly<Ref<boolean>>
+  /** What is drawn is doubtful. */
+  unsure: Readonly<Ref<boolean>>
   /** Why there is none. */
   problem: Readonly<Ref<Problem | null>>
   /** The reader went to another image meanwhile. */
@@ -42,6 +46,7 @@ export function useRatioProposal(api: Api, viewer: () => Viewer | null, state: (
   const problem = shallowRef<Problem | null>(null)
   const gone = ref(false)
   const drawn = ref<string | null>(null)
+  const unsure = ref(false)
   /** Where it is drawn: nobody confirms what he does not see. */
   const place = ref('')
   const here = (): string => [state()?.study, state()?.series, state()?.index].join(' ')
@@ -77,6 +82,7 @@ export function useRatioProposal(api: Api, viewer: () => Viewer | null, state: (
       const answer = await api.post<Answer>(`${MASKS}/studies/${study}/series/${series}/cardiothoracic`, { sop_uid, frame }, { signal: asking.signal, timeout: 60_000 })
       if (asking.signal.aborted) return
       place.value = here()
+      unsure.value = answer.unsure
       const shown = viewer()?.propose({
         id: freshId(), kind: 'cardiothoracic', study, series, sop_uid, frame, index,
         points: [...answer.heart, ...answer.thorax], value: answer.ratio, unit: '', author: '', created: '',
@@ -90,5 +96,5 @@ export function useRatioProposal(api: Api, viewer: () => Viewer | null, state: (
     }
   }
 
-  return { offered, busy, waiting, problem, gone, ask, cancel: () => stop?.abort(), confirm: () => viewer()?.confirmProposal(), drop: () => viewer()?.dropProposal() }
+  return { offered, busy, waiting, unsure, problem, gone, ask, cancel: () => stop?.abort(), confirm: () => viewer()?.confirmProposal(), drop: () => viewer()?.dropProposal() }
 }
