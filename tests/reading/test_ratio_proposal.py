@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cardiothoracic.dicom import radiograph_image
+from tests.cardiothoracic.faint import faint_bodies
 from tests.cardiothoracic.no_chests import abdomen
 from tests.cardiothoracic.phantom import Body, Device, Radiograph, chest
 from tests.dicom_node.running_node import uid
@@ -100,6 +101,8 @@ def drag_an_end(page: Page) -> None:
 @pytest.mark.usefixtures("masks")
 def test_it_says_why_there_is_no_proposal_and_the_tool_still_works(stack: Stack, open_desk: Open, tmp_path: Path) -> None:
     case = sent(stack, tmp_path, "顾小寒", abdomen(DEVICE))
+    (tmp_path / "faint").mkdir()
+    faint = sent(stack, tmp_path / "faint", "顾小暑", chest(faint_bodies(10, seed=4)[-1][0], DEVICE))
     page = open_desk("doctor", quiet=False)  # the browser notes the 422 and the 503
     with_tool(page, case)
     by(page, "ratio-propose").click()
@@ -114,3 +117,10 @@ def test_it_says_why_there_is_no_proposal_and_the_tool_still_works(stack: Stack,
         page.wait_for_timeout(450)
     expect(by(page, "marking")).to_have_count(1)
     assert PROPOSED not in on_the_image(page)
+    # of a heart that can hardly be told from the spine it says that it is not sure
+    page.unroute("**/cardiothoracic")
+    by(page, "back-to-list").click()
+    open_case(page, faint[0])
+    page.locator(f'[data-testid="viewer"][data-shown^="{faint[1]} "]').wait_for(timeout=20_000)
+    by(page, "ratio-propose").click()
+    expect(by(page, "ratio-waiting")).to_contain_text("把握不大：请核对两侧心缘", timeout=30_000)
