@@ -116,8 +116,7 @@ def dense_within(half: Half) -> Plane:
     met = (valley - darkest) / np.maximum(inside - darkest, 1e-3)
     whole = np.clip((met - MET[0]) / (MET[1] - MET[0]), 0.1, 1)
     step = np.maximum(inside - outside, 1e-3)
-    slow = np.where(within, inside - outside, 0) * whole
-    farther = np.maximum.accumulate(slow[:, ::-1], axis=1)[:, ::-1]
+    farther = np.maximum.accumulate((np.where(within, inside - outside, 0) * whole)[:, ::-1], axis=1)[:, ::-1]
     farther = ndimage.shift(farther, (0, -BESIDE), order=0, mode="nearest")
     likely = whole * np.clip(1 - (farther / step - FARTHER[0]) / (FARTHER[1] - FARTHER[0]), 0.03, 1)
     likely = np.where(within & np.isfinite(likely), likely, 0.03)

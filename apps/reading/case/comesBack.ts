@@ -1,5 +1,6 @@
 /** What could not be had is asked for again by itself while its server is away; a refusal stays one. */
 import { asProblem, type Problem } from '../../desk/shell'
+import { unreachable } from '../records'
 
 export interface ComesBack {
   /** It could not be had; why. */
@@ -23,7 +24,7 @@ export function comesBack(ask: () => void): ComesBack {
     quiet,
     failed(error) {
       const found = asProblem(error)
-      if (found.status === 0 || found.status >= 500) {
+      if (unreachable(found)) {
         timer ??= setTimeout(() => {
           timer = null
           ask()
