@@ -32,7 +32,7 @@ run: setup
 test: setup-test
 	$(PY) -m ruff check --quiet .
 	.venv/bin/lint-imports --no-cache
-	$(PY) -m pytest -q -m "not long" -n $(WORKERS) --dist loadgroup --durations 25
+	$(PY) -m pytest -q -m "not long" -n $(WORKERS) --dist loadscope --durations 25
 	npm test --silent
 
 test-long: setup-test

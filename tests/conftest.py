@@ -12,22 +12,38 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from tests.distribution import ByGroup, group_of
 from tests.worker import take_free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-WHOLE_FOLDERS = {"hub", "itk", "lab", "mart", "pages", "path", "research", "ris", "statistics"}
-"""Folders whose tests share servers that take long to start: one worker runs all of them. Elsewhere a worker runs a whole file."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What `make test` gives to one worker."""
-    for item in items:
-        folder, *more = item.path.relative_to(ROOT / "tests").parts
-        item.add_marker(pytest.mark.xdist_group(folder if folder in WHOLE_FOLDERS or not more else "/".join((folder, *more))))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    """How `make test` hands out the tests."""
+    return ByGroup(config, log)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_one_worker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A group in two workers fails loudly: its tests rely on those before them, and each worker would start the servers again."""
+    worker, group = os.environ.get("PYTEST_XDIST_WORKER"), group_of(request.node.nodeid)
+    if worker is None:
+        return
+    owners = tmp_path_factory.getbasetemp().parent / "groups"  # one folder for all workers of this run
+    owners.mkdir(exist_ok=True)
+    owner = owners / group.replace("/", "+")
+    try:
+        with owner.open("x") as file:
+            file.write(worker)
+    except FileExistsError:
+        if owner.read_text() != worker:
+            pytest.fail(f"tests of {group} run in two workers: tests/distribution.py does not hold")
 
 
 @pytest.fixture(scope="session")

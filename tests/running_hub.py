@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -33,11 +34,11 @@ HEALTH = (
 )
 
 
-def wait_until(what: str, true: Callable[[], object], seconds: float, pause: float = 0.1) -> None:
-    """Wait for something to become true; fails with words after `seconds`."""
+def wait_until(what: str, true: Callable[[], object], seconds: float, pause: float = 0.1, said: Callable[[], str] = str) -> None:
+    """Wait for something to become true; fails with words after `seconds`, and with what is `said` then."""
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        assert time.monotonic() < end, f"not within {seconds} s: {what}\n{said()}"
         time.sleep(pause)
 
 
@@ -98,14 +99,24 @@ class RunningHub:
         """What it printed so far."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 
-    def wait_ready(self, seconds: float = 150) -> RunningHub:
+    def state(self) -> str:
+        """What it printed, how its processes are, and the end of each program's log: to be told where it is not what it should be."""
+        lines = [self.said()]
+        for process in processes_of(self.data_dir):
+            with contextlib.suppress(psutil.Error):
+                lines.append(f"{process.pid} {process.status()} {process.cpu_times().user:.1f} s {' '.join(process.cmdline())[:120]}")
+        for log in sorted((self.data_dir / "logs").glob("*.log")):
+            lines += [f"--- {log.name}", *log.read_text(encoding="utf-8", errors="replace").splitlines()[-4:]]
+        return "\n".join(lines)
+
+    def wait_ready(self, seconds: float = 100) -> RunningHub:
         """Until it says that it is ready."""
 
         def ready() -> bool:
             assert self.process.poll() is None, f"the hub ended:\n{self.said()}"
             return "ready in" in self.said()
 
-        wait_until(f"ready; it said\n{self.said()}", ready, seconds, 0.2)
+        wait_until("ready", ready, seconds, 0.2, self.state)
         return self
 
     def pids(self) -> dict[str, int]:

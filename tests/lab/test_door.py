@@ -217,15 +217,21 @@ def test_logging_out_locks_the_room_at_once(hub: RunningHub) -> None:
         assert (answer.status_code, answer.headers["location"]) == (302, hub.base + "/hub/lab")
 
 
-def test_nothing_of_a_room_outlives_its_service(hub: RunningHub, bench: Workbench) -> None:
+def end_all_rooms(hub: RunningHub) -> None:
+    """By the death of their service; it is back when this returns."""
     service = psutil.Process(hub.pids()["lab"])
     inside = service.children(recursive=True)
-    assert len(inside) >= 5, "bubblewrap twice, its first program, JupyterLab, a kernel"
     service.kill()
     wait_until("all of it has gone", lambda: all(map(is_gone, inside)), 5)
     wait_until("the service is back", lambda: hub.pids()["lab"] not in {None, service.pid}, 20)
     # answered by its door: before that the proxy says that nobody is there
-    wait_until("the room is shut", lambda: bench.lab.get(bench.base + "api").status_code in {302, 403}, 30)
+    wait_until("its door answers", lambda: httpx.get(f"http://localhost:{hub.port}/user/nobody/api").status_code in {302, 403}, 30)
+
+
+def test_nothing_of_a_room_outlives_its_service(hub: RunningHub, bench: Workbench) -> None:
+    assert len(psutil.Process(hub.pids()["lab"]).children(recursive=True)) >= 5, "bubblewrap twice, its first program, JupyterLab, a kernel"
+    end_all_rooms(hub)
+    assert bench.lab.get(bench.base + "api").status_code in {302, 403}, "the room is shut"
 
 
 def begotten(pid: int) -> list[int]:
@@ -263,7 +269,8 @@ def held_back(service: psutil.Process) -> Iterator[None]:
 
 @pytest.mark.timeout(300)
 def test_a_researcher_works_in_his_lab_in_a_browser(hub: RunningHub, browser: Browser, tmp_path: Path) -> None:
-    """From the login to a cell that runs; the room is not there yet (the test before has ended all)."""
+    """From the login to a cell that runs; the room is not there yet."""
+    end_all_rooms(hub)
     account = hub.account("researcher")
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
     asked: list[str] = []
