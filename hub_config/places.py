@@ -6,6 +6,7 @@ import fcntl
 import os
 import random
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -92,16 +93,36 @@ def check_public_ports(settings: Settings) -> None:
             )
 
 
-def choose_private_ports(names: list[str]) -> dict[str, int]:
-    """A free port of 127.0.0.1 for each name, kept for the life of this start (also over restarts of the process behind it)."""
-    chosen: dict[str, int] = {}
-    candidates = random.SystemRandom().sample(PRIVATE_PORTS, 2000)
-    for name in names:
-        while True:
-            if not candidates:
-                raise SettingsError("没有空闲的本机端口 / no free local port between 20000 and 31999")
-            port = candidates.pop()
-            if port_is_free("127.0.0.1", port) is None:
-                chosen[name] = port
-                break
-    return chosen
+class PrivatePorts(dict[str, int]):
+    """A port of 127.0.0.1 for each name, ours until this process ends, also while the program behind it starts or is started again.
+
+    Each is held by a socket that is bound and does not listen: our programs may listen on it all the same (they set SO_REUSEADDR, as
+    servers do), another hub that looks for a port finds it taken.
+    """
+
+    def __init__(self, names: list[str], candidates: Sequence[int] = PRIVATE_PORTS) -> None:
+        """`SettingsError` when there are not enough."""
+        super().__init__()
+        self._held: list[socket.socket] = []
+        untried = random.SystemRandom().sample(candidates, min(2000, len(candidates)))
+        for name in names:
+            self[name] = self._hold(untried)
+
+    def _hold(self, untried: list[int]) -> int:
+        while untried:
+            port = untried.pop()
+            held = socket.socket()
+            try:
+                held.bind(("127.0.0.1", port))  # without SO_REUSEADDR, which would look past those that others hold
+            except OSError:
+                held.close()
+                continue
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.append(held)
+            return port
+        raise SettingsError("没有空闲的本机端口 / no free local port between 20000 and 31999")
+
+    def close(self) -> None:
+        """Let go of all."""
+        for held in self._held:
+            held.close()

@@ -20,7 +20,7 @@ import httpx
 
 from hub_config.keys import ensure_secrets, write_private
 from hub_config.lab.sandbox import NO_NAME, Refusal, find_means
-from hub_config.places import check_public_ports, choose_private_ports
+from hub_config.places import PrivatePorts, check_public_ports
 from hub_config.process import RotatingLog, Supervised, become_subreaper, end_orphans
 from hub_config.services import (
     PRIVATE_PORT_NAMES,
@@ -54,7 +54,7 @@ class Tree:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.plan = Plan(settings, ensure_secrets(settings.data_dir), choose_private_ports(PRIVATE_PORT_NAMES))
+        self.plan = Plan(settings, ensure_secrets(settings.data_dir), PrivatePorts(PRIVATE_PORT_NAMES))
         self._kept: list[Supervised] = []
         self._asked_to_stop = asyncio.Event()
         self._asked_at: list[float] = []
