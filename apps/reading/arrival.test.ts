@@ -28,4 +28,13 @@ describe('the second click of a double click', () => {
     expect(first.stopImmediatePropagation).not.toHaveBeenCalled()
     expect(later.stopImmediatePropagation).not.toHaveBeenCalled()
   })
+
+  it('keeps nobody from the list once the case is left', () => {
+    const arrival = new Arrival()
+    arrival.opened(1000)
+    arrival.left()
+    const next = click(1100)
+    arrival.guard(next)
+    expect(next.stopImmediatePropagation).not.toHaveBeenCalled()
+  })
 })

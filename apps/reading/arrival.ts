@@ -13,6 +13,11 @@ export class Arrival {
     this.until = now + SPAN
   }
 
+  /** The case is left: the list may be clicked at once. */
+  left(): void {
+    this.until = -Infinity
+  }
+
   /** For the capture phase of what holds list and case. */
   readonly guard = (event: Event): void => {
     if (event.timeStamp >= this.until) return

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.reading.desk_stack import Stack
+from tests.reading.test_reading_page import by, open_case
 
 Open = Callable[..., Page]
 BODY = "回盲部见同心圆征，直径约 3 cm。\n套头内未见肿大淋巴结。"
-
-
-def by(page: Page, name: str) -> Any:
-    return page.get_by_test_id(name)
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +25,15 @@ def entry(stack: Stack) -> str:
     return title
 
 
-def open_case(page: Page, accession: str) -> None:
-    page.locator(f'[data-testid="worklist-row"][data-accession="{accession}"]').click()
+def open_report(page: Page, accession: str) -> None:
+    open_case(page, accession)
     by(page, "report-findings").wait_for()
 
 
 @pytest.mark.clause("R-12")
 def test_words_of_the_knowledge_base_go_where_the_cursor_is(stack: Stack, open_desk: Open, entry: str) -> None:
     page = open_desk("doctor")
-    open_case(page, stack.case("孟知微"))
+    open_report(page, stack.case("孟知微"))
     findings = by(page, "report-findings")
     findings.fill("开头。结尾。")
     findings.evaluate("area => area.setSelectionRange(3, 3)")
@@ -62,7 +58,7 @@ def test_words_of_the_knowledge_base_go_where_the_cursor_is(stack: Stack, open_d
 @pytest.mark.clause("R-12")
 def test_the_panel_by_keyboard_and_esc_keeps_the_case_open(stack: Stack, open_desk: Open, entry: str) -> None:
     page = open_desk("doctor")
-    open_case(page, stack.case("岳清"))
+    open_report(page, stack.case("岳清"))
     page.keyboard.press("F6")
     expect(by(page, "knowledge-list")).to_contain_text(entry)
     by(page, "report-templates").click()
@@ -81,10 +77,10 @@ def test_the_panel_by_keyboard_and_esc_keeps_the_case_open(stack: Stack, open_de
 def test_who_does_not_write_the_report_reads_and_inserts_nothing(stack: Stack, open_desk: Open, entry: str) -> None:
     accession = stack.case("郝安")
     writer, other = open_desk("doctor"), open_desk("doctor2")
-    open_case(writer, accession)
+    open_report(writer, accession)
     by(writer, "report-findings").fill("写了一句")
     writer.locator('[data-testid="report-saved"][data-save="saved"]').wait_for()
-    other.locator(f'[data-testid="worklist-row"][data-accession="{accession}"]').click()
+    open_case(other, accession)
     expect(by(other, "report-read-only")).to_contain_text("李医生")
     by(other, "report-knowledge").click()
     by(other, "knowledge-list").locator("button").filter(has_text=entry).click()

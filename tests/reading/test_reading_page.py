@@ -14,7 +14,7 @@ import httpx
 import pydicom
 import pypdf
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.reading.desk_stack import Stack, wait_for
 
@@ -61,9 +61,9 @@ def write(page: Page, findings: str, impression: str) -> None:
 
 @pytest.mark.clause("H-2", "R-5")
 def test_a_case_appears_by_itself_and_stat_stands_first(stack: Stack, open_desk: Open) -> None:
-    waiting = stack.case("赵子涵")
+    stack.case("赵子涵")
     page = open_desk("doctor")
-    row(page, waiting).wait_for()
+    by(page, "worklist-row").first.wait_for()
     stat = stack.order("欧阳思远", priority="stat")
     stack.arrive(study_uid=str(pydicom.uid.generate_uid()), accession=stat, patient_id=f"P{stat}")
     came = time.monotonic()
@@ -86,7 +86,7 @@ def test_the_list_by_keyboard_and_search(stack: Stack, open_desk: Open) -> None:
     family = f"诸葛{uuid.uuid4().hex[:4]}"
     one, two = stack.case(f"{family}小雨"), stack.case(f"{family}大山")
     page = open_desk("doctor")
-    row(page, two).wait_for()
+    by(page, "worklist-row").first.wait_for()
     page.keyboard.press("Control+k")
     page.keyboard.type("zhuge")
     expect(row(page, one)).to_be_visible()
@@ -140,7 +140,7 @@ def test_a_report_from_the_first_word_to_the_signature(stack: Stack, open_desk: 
         client.post("/templates", json={"name": "膝关节", "modality": "CT", "body_part": "KNEE", "findings": "膝"}).raise_for_status()
 
     doctor = open_desk("doctor")
-    row(doctor, accession).click()
+    open_case(doctor, accession)
     doctor.locator(f'[data-testid="viewer"][data-shown^="{head_ct} "]').wait_for(timeout=20_000)
     expect(by(doctor, "image-position")).to_contain_text("/ 28")
     expect(by(doctor, "series")).to_have_count(1)
@@ -177,7 +177,7 @@ def test_a_report_from_the_first_word_to_the_signature(stack: Stack, open_desk: 
 
     reviewer = open_desk("reviewer")
     by(reviewer, "view-to_review").click()
-    row(reviewer, accession).click()
+    open_case(reviewer, accession)
     expect(by(reviewer, "report-submit")).to_have_count(0)
     by(reviewer, "report-return").click()
     by(reviewer, "reason-confirm").click()
@@ -215,7 +215,7 @@ def test_a_report_from_the_first_word_to_the_signature(stack: Stack, open_desk: 
     # the hospital that sent the images reads it, the other one sees nothing of it
     local = open_desk("local1")
     by(local, "view-done").click()
-    row(local, accession).click()
+    open_case(local, accession)
     expect(by(local, "report-findings")).to_have_value("左侧颞叶见片状低密度影。")
     assert by(local, "report-findings").get_attribute("readonly") is not None
     for act in ("submit", "sign", "return", "recall"):
@@ -260,6 +260,39 @@ def test_the_next_case_comes_without_loading_a_page(stack: Stack, open_desk: Ope
     assert loads == []
     assert report_of(stack, "doctor", first)["findings"] == "第一例的文字"
     assert person_row(stack, "doctor", second)["report_id"] is None  # type: ignore[index]
+
+
+@pytest.mark.clause("R-0", "H-2")
+def test_a_case_opened_again_at_once_has_its_last_words(stack: Stack, open_desk: Open) -> None:
+    """However long the draft is on its way: no empty report, no conflict of the doctor with himself."""
+    family = f"连{uuid.uuid4().hex[:4]}"
+    first = stack.case(f"{family}一")
+    stack.case(f"{family}二")
+    page = open_desk("doctor")
+    held: list[Route] = []
+    page.route("**/draft", lambda route: held.append(route))  # noqa: PLW0108 - Playwright counts the arguments
+    by(page, "search").fill(family)
+    expect(by(page, "worklist-row")).to_have_count(2)
+    row(page, first).dblclick()
+    by(page, "report-findings").fill("最后的话")
+    page.keyboard.press("F8")
+    expect(by(page, "case-name")).to_have_text(f"{family}二")
+    wait_for(lambda: bool((found := person_row(stack, "doctor", first)) and found["report_id"]))
+    page.wait_for_timeout(800)  # the desk hears that there is a report
+    page.keyboard.press("F7")
+    expect(by(page, "case-name")).to_have_text(f"{family}一")
+    page.wait_for_timeout(800)
+    held[0].continue_()
+    page.unroute("**/draft")
+    expect(by(page, "report-findings")).to_have_value("最后的话")
+    by(page, "report-findings").press("End")
+    page.keyboard.type("，再加一句")
+    saved(page)
+    page.keyboard.press("Escape")
+    expect(by(page, "reading-desk")).to_have_attribute("data-state", "worklist")
+    by(page, "clear-filters").click()  # the list may be clicked at once
+    expect(by(page, "search")).to_have_value("")
+    assert report_of(stack, "doctor", first)["findings"] == "最后的话，再加一句"
 
 
 @pytest.mark.clause("R-0")

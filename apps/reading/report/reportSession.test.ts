@@ -4,6 +4,7 @@ import { ref } from 'vue'
 import type { Me } from '../../desk/shell'
 import type { KeptDraft } from '../draftStore'
 import type { Row } from '../records'
+import { LeftSessions } from './leftSessions'
 import { reportSession } from './reportSession'
 
 const row = { exam_id: 7, report_id: null, stage: 'to_write' } as Row
@@ -55,5 +56,76 @@ describe('a report that is opened while the store of the browser does not answer
     answer(kept)
     await vi.advanceTimersByTimeAsync(0)
     expect(session.text.findings).toBe('')
+  })
+})
+
+describe('a case that is opened again while what was typed in it is still being saved', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  /** ris with one report; a draft takes `saving` ms on its way. */
+  function house(saving: number) {
+    const stored = { id: 3, version: 1, findings: '', impression: '', positive: null, key_images: [], actions: ['submit'], updated_at: '' }
+    const later = (ms: number) => new Promise((done) => setTimeout(done, ms))
+    const records = {
+      report: vi.fn(async () => ({ ...stored })),
+      openReport: vi.fn(async () => ({ ...stored })),
+      saveDraft: vi.fn(async (_: number, version: number, text: object) => {
+        await later(saving)
+        Object.assign(stored, text, { version: version + 1 })
+        return { version: stored.version, saved_at: '' }
+      }),
+      transition: vi.fn(),
+    }
+    const kept = new Map<string, KeptDraft>()
+    const drafts = { durable: true, get: async (key: string) => kept.get(key) ?? null, put: async (draft: KeptDraft) => void kept.set(draft.key, draft), remove: async (key: string) => void kept.delete(key), all: async () => [] }
+    return { records, stored, open: (left: Promise<number | null> | null) => reportSession({ records: records as never, drafts: drafts as never, me }, row, left) }
+  }
+
+  it.each([[0], [900], [4000]])('shows the last words, and no conflict, when the draft takes %i ms', async (saving) => {
+    const { open, records } = house(saving)
+    const left = new LeftSessions()
+    const first = open(null)
+    await first.load()
+    first.type({ findings: '最后的话' })
+    left.leave(first)
+    const again = open(left.of(row.exam_id))
+    void again.load()
+    await vi.advanceTimersByTimeAsync(saving + 1)
+    expect([again.status.value, again.text.findings, again.report.value?.version, again.save.value.kind, again.restored.value]).toEqual(['ready', '最后的话', 2, 'clean', false])
+    expect(left.of(row.exam_id)).toBeNull()
+    again.type({ findings: '最后的话。' })
+    await vi.advanceTimersByTimeAsync(saving + 1000)
+    expect([again.save.value.kind, records.saveDraft.mock.calls.map(([, version]) => version)]).toEqual(['saved', [1, 2]])
+  })
+
+  it('opens all the same when the saving hangs, with the text that this machine kept', async () => {
+    const { open } = house(60_000)
+    const left = new LeftSessions()
+    const first = open(null)
+    await first.load()
+    first.type({ findings: '最后的话' })
+    left.leave(first)
+    const again = open(left.of(row.exam_id))
+    void again.load()
+    await vi.advanceTimersByTimeAsync(9000)
+    expect(again.status.value).toBe('loading')
+    await vi.advanceTimersByTimeAsync(2000)
+    expect([again.status.value, again.text.findings, again.restored.value]).toEqual(['ready', '最后的话', true])
+  })
+
+  it('takes what others changed while it was being read', async () => {
+    const { open, stored, records } = house(0)
+    let answer: (found: object) => void = () => undefined
+    records.report.mockImplementationOnce(() => new Promise((done) => void (answer = done as typeof answer)))
+    const session = open(Promise.resolve(3))
+    void session.load()
+    await vi.advanceTimersByTimeAsync(1)
+    const old = { ...stored }
+    Object.assign(stored, { findings: '他人的话', version: 5 })
+    void session.refresh({ ...row, report_id: 3 } as Row)
+    answer(old)
+    await vi.advanceTimersByTimeAsync(1)
+    expect([session.text.findings, session.report.value?.version]).toEqual(['他人的话', 5])
   })
 })

@@ -51,10 +51,12 @@ const OTHER_TEXT = {
 }
 /** A store of the browser that hangs (a busy disk) must keep nobody from writing. */
 const LOCAL_MS = 2000
+/** What is still being saved of this case, left a moment ago, comes first: the report that is read before it is there lacks the last words. */
+const LEFT_MS = 10_000
 const LATE = Symbol('late')
 
-function soon<T>(asked: Promise<T>): Promise<T | typeof LATE> {
-  return Promise.race([asked, new Promise<typeof LATE>((done) => setTimeout(() => done(LATE), LOCAL_MS))])
+function soon<T>(asked: Promise<T>, within = LOCAL_MS): Promise<T | typeof LATE> {
+  return Promise.race([asked, new Promise<typeof LATE>((done) => setTimeout(() => done(LATE), within))])
 }
 
 function joined(now: string, before: string): string {
@@ -79,7 +81,8 @@ export function sameKeyImages(a: Text, b: Text): boolean {
   return left.length === right.length && left.every((one, at) => one.id === right[at]?.id && one.digest === right[at]?.digest && one.caption.trim() === right[at]?.caption.trim())
 }
 
-export function reportSession(parts: SessionParts, row: Row): ReportSession {
+/** `left`: the report's id once an earlier session of this case has ended its saving (`leftSessions.ts`). */
+export function reportSession(parts: SessionParts, row: Row, left: Promise<number | null> | null = null): ReportSession {
   const report = shallowRef<Report | null>(null)
   const text = reactive<Text>({ ...EMPTY })
   const status = ref<'loading' | 'ready' | 'failed'>('loading')
@@ -90,6 +93,7 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
   const key = (): string => draftKey(parts.me.value?.username ?? '', row.exam_id)
   let ended = false
   let keys: { action: string; version: number; key: string } | null = null
+  let news: Row | null = null
 
   const mode = computed<Mode>(() => {
     if (status.value !== 'ready') return 'read'
@@ -161,14 +165,18 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
   async function load(): Promise<void> {
     status.value = 'loading'
     try {
+      const made = left ? await soon(left, LEFT_MS) : null
+      left = null
+      const id = row.report_id ?? (made === LATE ? null : made)
       const asked = parts.drafts.get(key()).catch(() => null)
-      const [found, before] = await Promise.all([row.report_id ? parts.records.report(row.report_id) : null, soon(asked)])
+      const [found, before] = await Promise.all([id ? parts.records.report(id) : null, soon(asked)])
       report.value = found
       show(found ?? EMPTY)
       status.value = 'ready'
       problem.value = null
       if (before === LATE) void asked.then((kept) => restore(kept, found))
       else restore(before, found)
+      if (news) void refresh(news)
     } catch (error) {
       problem.value = asProblem(error)
       // Not signed yet is nothing that failed: this reader has no report to see.
@@ -218,6 +226,7 @@ export function reportSession(parts: SessionParts, row: Row): ReportSession {
   }
 
   async function refresh(now: Row = row): Promise<void> {
+    news = status.value === 'loading' ? now : null // heard while the report is being read: asked again afterwards
     const id = report.value?.id ?? now.report_id
     if (!id || acting.value || autosave.hasUnsaved || status.value !== 'ready') return
     try {
