@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections import defaultdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.utils import maybe_future
 from tornado import web
 
-from hub_config.lab.client import RoomRefusedError
+from hub_config.lab.client import RoomRefusedError, RoomsSilentError
 from hub_config.lab.spawner import rooms
 from hub_config.pages.frontend import FrontEnd
 from hub_config.records_login import RecordsUnreachableError, Refusal, Session
@@ -284,8 +283,12 @@ class Logout(FrontPage):
                     self.log.warning("logout: the records service is not reachable: %s", fault)
                     out = "late"
             await self.authenticator.keep_session(user, session_id, None)
-            with contextlib.suppress(RoomRefusedError):  # there is none
+            try:
                 await rooms.lock(user.name)
+            except RoomsSilentError:
+                self.log.warning("logout: the service of the rooms is silent; the room of %s locks when its ticket ends", user.name)
+            except RoomRefusedError:
+                pass  # there is none
             self.log.info("User logged out: %s", user.name)
         self.clear_login_cookie()
         self.clear_cookie(TICKET_COOKIE, path="/services/")

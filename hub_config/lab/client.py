@@ -16,17 +16,30 @@ class RoomRefusedError(Exception):
         self.code, self.values = code, values or {}
 
 
+class RoomsSilentError(RoomRefusedError):
+    """The service has not answered in time: its rooms may well run."""
+
+    def __init__(self) -> None:
+        super().__init__("away")
+
+
+START_SECONDS, END_SECONDS, ASK_SECONDS = 140.0, 20.0, 4.0
+"""What a start, an end and a question may take: a person waits for it, and the whole Hub for some of them."""
+
+
 class RoomsClient:
     """One kept connection pool to the service."""
 
     def __init__(self, socket: Path) -> None:
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://lab", timeout=httpx.Timeout(140, connect=2)
+            transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://lab", timeout=httpx.Timeout(ASK_SECONDS, connect=2)
         )
 
     async def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
         try:
             answer = await self._client.request(method, path, **given)
+        except httpx.TimeoutException as fault:
+            raise RoomsSilentError from fault
         except httpx.TransportError as fault:
             raise RoomRefusedError("away") from fault
         if answer.status_code == httpx.codes.CONFLICT:
@@ -38,7 +51,8 @@ class RoomsClient:
 
     async def start(self, user: str, base_url: str, ticket: str) -> int:
         """Start a room; the port of its door."""
-        return int((await self._ask("POST", "/room", json={"user": user, "base_url": base_url, "ticket": ticket}))["port"])
+        wanted = {"user": user, "base_url": base_url, "ticket": ticket}
+        return int((await self._ask("POST", "/room", json=wanted, timeout=START_SECONDS))["port"])
 
     async def is_open(self, user: str) -> bool:
         """Whether it runs."""
@@ -58,4 +72,4 @@ class RoomsClient:
 
     async def stop(self, user: str) -> None:
         """End it."""
-        await self._ask("DELETE", "/room", params={"user": user})
+        await self._ask("DELETE", "/room", params={"user": user}, timeout=END_SECONDS)

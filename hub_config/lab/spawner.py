@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyterhub.spawner import Spawner
 
-from hub_config.lab.client import RoomRefusedError, RoomsClient
+from hub_config.lab.client import RoomRefusedError, RoomsClient, RoomsSilentError
 
 rooms = RoomsClient(Path(os.environ.get("FRONT_LAB_CONTROL", "/nonexistent")))
 
@@ -51,6 +51,8 @@ class RoomSpawner(Spawner):
         """None while it runs."""
         try:
             return None if await rooms.is_open(self.user.name) else 0
+        except RoomsSilentError:
+            return None  # a room that runs must not be started anew because its service was busy
         except RoomRefusedError:
             return 1  # with its service every room is gone
 

@@ -208,6 +208,32 @@ def test_a_room_outlives_the_hub(hub: RunningHub, bench: Workbench) -> None:
         assert kernel.ask("found = kept + 2") == 43, "the same room"
 
 
+@pytest.mark.timeout(300)
+def test_a_service_of_the_rooms_that_hangs_holds_up_nobody_and_ends_no_room(hub: RunningHub, bench: Workbench) -> None:
+    account = hub.account("researcher")
+    with Workbench(hub, bench.username, account["password"]) as kernel:
+        kernel.start_kernel().run("kept = 41")
+        service = hub.pids()["lab"]
+        os.kill(service, signal.SIGSTOP)
+        try:
+            for number in range(2):  # the second time the Hub has looked at the room already
+                begun = time.monotonic()
+                page = kernel.visitor.get("/hub/lab")
+                assert (page.status_code, "科研工作台服务" in page.text) == (503, True), (number, page.status_code)
+                assert time.monotonic() - begun < 12
+            begun = time.monotonic()
+            with hub.login(bench.username, account["password"]) as other:
+                other.get("/hub/logout")
+            hub.login_as("radiologist").close()
+            assert time.monotonic() - begun < 12
+        finally:
+            os.kill(service, signal.SIGCONT)
+        assert httpx.get(invitation(hub.login(bench.username, account["password"]))).status_code == 302
+        with Workbench(hub, bench.username, account["password"]) as again:
+            again.kernel = kernel.kernel
+            assert again.ask("found = kept + 1") == 42, "the same room"
+
+
 def test_logging_out_locks_the_room_at_once(hub: RunningHub) -> None:
     with Workbench(hub, SECOND, PASSWORD) as person:
         assert person.lab.get(person.base + "api").status_code == 200
