@@ -13,7 +13,7 @@ NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 """0 in a run without workers."""
 ROOM_UIDS = f"{22_000 + 100 * (NUMBER % 8)}-{22_099 + 100 * (NUMBER % 8)}"
 """For HUB_LAB_UIDS: limits of a room are counted by its uid."""
-_FIRST, _BEHIND = 20_000, 32_768  # below the ports that the system gives to clients
+_FIRST, _BEHIND = 10_000, 20_000  # below those that hubs choose from, and those that the system gives to clients
 _next = cycle((*range(_FIRST + os.getpid() % (_BEHIND - _FIRST), _BEHIND), *range(_FIRST, _FIRST + os.getpid() % (_BEHIND - _FIRST))))
 _mine: list[int] = []  # descriptors of the locks, held until this process ends
 
