@@ -40,8 +40,9 @@ def blocks(size: int) -> int:
 class Stock:
     """Prepared files of one folder; one process uses it. `take` and `missed` may be called from any thread."""
 
-    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
-        self._folder, self._most = folder, budget
+    def __init__(self, folder: Path, budget: int = BUDGET, room: int = 0) -> None:
+        """`room`: bytes that each file has beyond its image."""
+        self.folder, self._most, self._room = folder, budget, room
         self._lock = threading.Lock()
         self._names = itertools.count()
         self._ready: dict[int, list[int]] = {}  # size → numbers of its files
@@ -52,20 +53,20 @@ class Stock:
         self._asked_at = self._not_before = 0.0
 
     def _path(self, size: int, number: int) -> Path:
-        return self._folder / f"{size}-{number}"
+        return self.folder / f"{size}-{number}"
 
     @property
     def budget(self) -> int:
         """Bytes the stock may have on this disk now; 0: the disk is too full for one."""
-        disk = shutil.disk_usage(self._folder)
+        disk = shutil.disk_usage(self.folder)
         if disk.free < disk.total * SPARE + self._most:
             return 0
         return int(min(self._most, disk.total * SHARE))
 
     def open(self) -> None:
         """Take over what an earlier process prepared; any other name in the folder is of no use and goes."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self._folder.iterdir()):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self.folder.iterdir()):
             size, _, number = path.name.partition("-")
             found = path.stat()
             if (
@@ -89,7 +90,7 @@ class Stock:
         self._asked_at = time.monotonic()
         if size is None or size > LARGEST:
             return None
-        wanted = blocks(size)
+        wanted = blocks(size + self._room)
         with self._lock:
             self._burst[wanted] += 1
             self._unplanned += 1

@@ -32,6 +32,11 @@ class Senders:
     def __init__(self, node: RunningNode, study: str) -> None:
         self.node, self.study = node, study
         self.acknowledged: dict[str, str] = {}
+        self.pause = 0.01  # seconds between images
+        self.begin()
+
+    def begin(self) -> None:
+        """Also after `end`."""
         self.stop = threading.Event()
         self.threads = [threading.Thread(target=self._send, daemon=True) for _ in range(2)]
         for thread in self.threads:
@@ -47,7 +52,7 @@ class Senders:
                     data = encoded(ds)
                     if scu.store(1, CT, ds.SOPInstanceUID, data)[0] == 0:
                         self.acknowledged[ds.SOPInstanceUID] = hashlib.sha256(data).hexdigest()
-                    time.sleep(0.01)
+                    time.sleep(self.pause)
             except (OSError, EOFError, RefusedError):
                 time.sleep(0.05)
 
@@ -60,6 +65,7 @@ class Senders:
 def check_everything(node: RunningNode, senders: Senders) -> None:
     wanted = senders.acknowledged
     node.wait_for(lambda: len(node.get(f"/dicom-web/studies/{senders.study}/instances", params={"limit": 9999}).json()) >= len(wanted), 60)
+    rows = node.feed()  # once all that has arrived is in it; what nobody was told of may be among it
     listed = {i["00080018"]["Value"][0] for i in node.get(f"/dicom-web/studies/{senders.study}/instances", params={"limit": 9999}).json()}
     assert set(wanted) <= listed
     kept = set()
@@ -68,7 +74,6 @@ def check_everything(node: RunningNode, senders: Senders) -> None:
         assert hashlib.sha256(whole).hexdigest() == path.stem
         kept.add(hashlib.sha256(whole[144 + int.from_bytes(whole[140:144], "little") :]).hexdigest())
     assert set(wanted.values()) <= kept
-    rows = node.feed()
     assert [r["seq"] for r in rows] == list(range(1, len(rows) + 1))
     told = [r["sop_uid"] for r in rows if r["kind"] == "instance.stored"]
     assert len(told) == len(set(told))
@@ -97,6 +102,40 @@ def wait_for_more(node: RunningNode, senders: Senders, than: int) -> None:
 def test_killed_children_lose_and_double_nothing(own_node: RunningNode) -> None:
     """Each child four times."""
     kill_loop(own_node, 8)
+
+
+def burst_loop(node: RunningNode, kills: int) -> None:
+    """Bursts into prepared files: what is acknowledged has, for a moment, no name but that of the stock."""
+    senders, dice, stock = Senders(node, uid()), random.Random(5), node.data / "files" / "stock"
+    senders.pause, used = 0.0, 0
+    for _ in range(kills):
+        before = len(senders.acknowledged)
+        wait_for_more(node, senders, before + 40)
+        senders.end()
+        node.wait_for(lambda: len(list(stock.iterdir())) >= 40, 60)
+        before, prepared = len(senders.acknowledged), len(list(stock.iterdir()))
+        senders.begin()
+        end = time.monotonic() + 20
+        while len(senders.acknowledged) <= before and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(dice.uniform(0, 0.06))
+        node.child("receive").kill()
+        used += prepared - len(list(stock.iterdir()))
+    senders.end()
+    node.wait_ready()
+    assert used > kills, "the bursts did not land in prepared files"
+    check_everything(node, senders)
+
+
+@pytest.mark.timeout(180)
+def test_killed_between_an_answer_and_its_names(own_node: RunningNode) -> None:
+    burst_loop(own_node, 5)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_killed_in_a_hundred_bursts(own_node: RunningNode) -> None:
+    burst_loop(own_node, 100)
 
 
 @pytest.mark.long
