@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dicom_node import logs
+from dicom_node.archive.files import sync_folder
 
 log = logs.get(__name__)
 BLOCK = 4096
@@ -79,6 +80,7 @@ class Stock:
                 self._ready.setdefault(found.st_size, []).append(int(number))
             else:
                 path.unlink()
+        sync_folder(self.folder)  # a pledge relies on the name; the process that gave it may have died before its sync
         self._wanted.update({ready: len(numbers) for ready, numbers in self._ready.items()})
         self._names = itertools.count(max((max(numbers) for numbers in self._ready.values()), default=0) + 1)
 
