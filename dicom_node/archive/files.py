@@ -6,7 +6,6 @@ Two senders of the same bytes therefore share one file, and nobody can overwrite
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import os
@@ -239,30 +238,6 @@ class IncomingFile:
                 pending[0] = memoryview(pending[0])[done:]
 
     @property
-    def prepared(self) -> bool:
-        """Whether it lies in a file whose blocks and name were on the disk before."""
-        return self._longer
-
-    def pledge(self, said: bytes) -> tuple[Path, int]:
-        """Write `said` as the end of the prepared file and sync it with the image: path and descriptor, given away. OSError: nothing was kept."""
-        try:
-            self._end_with(said)
-            os.fdatasync(self.fd)
-        except OSError:
-            self.discard()
-            raise
-        given = self._temporary, self.fd
-        self.fd = -1
-        return given
-
-    def _end_with(self, said: bytes) -> None:
-        start = os.fstat(self.fd).st_size - len(said)
-        if start < self.size:
-            raise OSError(errno.ENOSPC, "a prepared file without room for a pledge")
-        if os.pwrite(self.fd, said, start) != len(said):
-            raise OSError(errno.EIO, "a pledge was cut short")
-
-    @property
     def name(self) -> str:
         """The temporary name, without folder."""
         return self._temporary.name
@@ -298,7 +273,7 @@ class IncomingFile:
                     os.link(self._temporary, final)
                 except FileExistsError:
                     os.fsync(self.fd)
-                    if not intact(final, digest):
+                    if not _intact(final, digest):
                         self._temporary.replace(final)  # the copy on disk had rotted: the same bytes heal it
                     sync_folder(folder)
                     return digest
@@ -325,7 +300,7 @@ class IncomingFile:
                 self._temporary.unlink(missing_ok=True)
 
 
-def intact(path: Path, digest: str) -> bool:
+def _intact(path: Path, digest: str) -> bool:
     """Whether the file still has the bytes its name promises."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == digest

@@ -16,7 +16,6 @@ from urllib.parse import quote, unquote
 from pydicom.filereader import read_file_meta_info
 
 from dicom_node import logs
-from dicom_node.archive import pledge
 from dicom_node.archive.files import Archive, sync_folder
 from dicom_node.archive.journal import Entry, JournalWriter
 
@@ -42,10 +41,6 @@ class Notes:
         name = f"{time.time_ns()}-{next(self._numbers)},{told}"
         return self._folder / name if len(name) <= LONGEST else None
 
-    def of(self, entry: Entry) -> Path | None:
-        """As `place`, for an arrival."""
-        return self.place(entry.institution, entry.aet, entry.address, entry.at)
-
     def bring_in(self, journal: JournalWriter) -> int:
         """At the start: journal what was acknowledged and is not in the journal; returns how many arrivals that were."""
         found = list(self._folder.iterdir())
@@ -57,7 +52,6 @@ class Notes:
         known = {_arrival(entry) for entry in journal.renew_tail()}
         missing = 0
         for note in left:
-            pledge.cut(self._archive, note)
             entry = self._entry(note)
             if entry is not None and _arrival(entry) not in known:
                 journal.append(entry)

@@ -19,7 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from dicom_node import logs
-from dicom_node.archive.files import sync_folder
 
 log = logs.get(__name__)
 BLOCK = 4096
@@ -41,9 +40,8 @@ def blocks(size: int) -> int:
 class Stock:
     """Prepared files of one folder; one process uses it. `take` and `missed` may be called from any thread."""
 
-    def __init__(self, folder: Path, budget: int = BUDGET, room: int = 0) -> None:
-        """`room`: bytes that each file has beyond its image."""
-        self.folder, self._most, self._room = folder, budget, room
+    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
+        self._folder, self._most = folder, budget
         self._lock = threading.Lock()
         self._names = itertools.count()
         self._ready: dict[int, list[int]] = {}  # size → numbers of its files
@@ -54,20 +52,20 @@ class Stock:
         self._asked_at = self._not_before = 0.0
 
     def _path(self, size: int, number: int) -> Path:
-        return self.folder / f"{size}-{number}"
+        return self._folder / f"{size}-{number}"
 
     @property
     def budget(self) -> int:
         """Bytes the stock may have on this disk now; 0: the disk is too full for one."""
-        disk = shutil.disk_usage(self.folder)
+        disk = shutil.disk_usage(self._folder)
         if disk.free < disk.total * SPARE + self._most:
             return 0
         return int(min(self._most, disk.total * SHARE))
 
     def open(self) -> None:
         """Take over what an earlier process prepared; any other name in the folder is of no use and goes."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self.folder.iterdir()):
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self._folder.iterdir()):
             size, _, number = path.name.partition("-")
             found = path.stat()
             if (
@@ -80,7 +78,6 @@ class Stock:
                 self._ready.setdefault(found.st_size, []).append(int(number))
             else:
                 path.unlink()
-        sync_folder(self.folder)  # a pledge relies on the name; the process that gave it may have died before its sync
         self._wanted.update({ready: len(numbers) for ready, numbers in self._ready.items()})
         self._names = itertools.count(max((max(numbers) for numbers in self._ready.values()), default=0) + 1)
 
@@ -92,7 +89,7 @@ class Stock:
         self._asked_at = time.monotonic()
         if size is None or size > LARGEST:
             return None
-        wanted = blocks(size + self._room)
+        wanted = blocks(size)
         with self._lock:
             self._burst[wanted] += 1
             self._unplanned += 1

@@ -7,7 +7,6 @@ import signal
 import ssl
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from pynetdicom import _config
 from pynetdicom.transport import AddressInformation, RequestHandler, ThreadedAssociationServer
 
 from dicom_node import logs
-from dicom_node.archive import pledge
 from dicom_node.archive.files import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
-from dicom_node.archive.journal import JournalError, JournalWriter
+from dicom_node.archive.journal import JournalWriter
 from dicom_node.archive.notes import Notes
 from dicom_node.archive.stock import Stock
 from dicom_node.index.register import NAME
@@ -115,13 +113,11 @@ class Receiver:
         self.counters = Counters()
         archive = Storage(settings).archive()
         archive.prepare()
-        self.stock = archive.stock = Stock(archive.root / "stock", settings.stock_megabytes << 20, pledge.LENGTH)
-        journal, notes = JournalWriter(settings.data / "journal" / "journal.jsonl"), Notes(archive)
-        pledge.bring_in(archive, self.stock.folder, notes.of, journal)
-        notes.bring_in(journal)
+        self.stock = archive.stock = Stock(archive.root / "stock", settings.stock_megabytes << 20)
         self.stock.open()
-        self.finisher = pledge.Finisher(archive, journal)
-        self.store = Store(archive, journal, self.counters, notes, self.finisher)
+        journal, notes = JournalWriter(settings.data / "journal" / "journal.jsonl"), Notes(archive)
+        notes.bring_in(journal)
+        self.store = Store(archive, journal, self.counters, notes)
         self.quick_find = QuickFind(settings.data / "index" / NAME, settings.aet)
         self.commitments = Commitments(settings.data / "commitment.sqlite", settings.commitment_pause)
         self.reporter = Reporter(self, self.commitments)
@@ -148,12 +144,6 @@ class Receiver:
         try:
             self.store.journal.keep_settled()
         except OSError:
-            self.give_up()
-
-    def _finish(self) -> None:
-        try:
-            self.finisher.keep_finished()
-        except JournalError:
             self.give_up()
 
     def connect(self) -> bool:
@@ -219,14 +209,11 @@ class Receiver:
             self._listen(self.settings.dicom_tls_port, self.tls)
         threading.Thread(target=self._publish, name="publish", daemon=True).start()
         threading.Thread(target=self.stock.keep, name="stock", daemon=True).start()
-        threading.Thread(target=self._finish, name="finish", daemon=True).start()
         threading.Thread(target=self._settle, name="settle", daemon=True).start()
         self.reporter.start()
         log.info("receive.ready", port=self.settings.dicom_port, tls_port=self.settings.dicom_tls_port, aet=self.settings.aet)
         self.stopping.wait()
         self._drain()
-        with suppress(OSError):  # what cannot be finished now is at the next start
-            self.finisher.finish()
         self.store.journal.settle()
         log.info("receive.stopped")
         os._exit(0)  # association threads hold nothing that is not on disk

@@ -16,7 +16,6 @@ from dicom_node.archive.files import Archive, IncomingFile, file_head
 from dicom_node.archive.identity import Identity, UnreadableError, identify, uid_fault
 from dicom_node.archive.journal import Entry, JournalError, JournalWriter
 from dicom_node.archive.notes import Notes
-from dicom_node.archive.pledge import Finisher
 from dicom_node.receive import command as c
 from dicom_node.receive.counters import Counters
 
@@ -43,15 +42,8 @@ class Answer:
 class Store:
     """Begins the reception of instances; shared by all associations."""
 
-    def __init__(
-        self,
-        archive: Archive,
-        journal: JournalWriter,
-        counters: Counters | None = None,
-        notes: Notes | None = None,
-        finisher: Finisher | None = None,
-    ) -> None:
-        self.archive, self.journal, self.notes, self.finisher = archive, journal, notes, finisher
+    def __init__(self, archive: Archive, journal: JournalWriter, counters: Counters | None = None, notes: Notes | None = None) -> None:
+        self.archive, self.journal, self.notes = archive, journal, notes
         self.counters = counters or Counters()
 
     def begin(self, sender: Sender, sop_class: str, sop_uid: str, transfer_syntax: str) -> Reception:
@@ -134,12 +126,11 @@ class Reception:
             if fault is not None:
                 return fault
             who, at = self._sender, datetime.now(UTC).isoformat(timespec="milliseconds")
-            notes, finisher, digest, size = self._store.notes, self._store.finisher, self._file.digest, self._file.size
+            notes, size = self._store.notes, self._file.size
             note = notes.place(who.institution, who.aet, who.address, at) if notes is not None else None
+            digest = self._file.keep(note)
             entry = Entry(digest, size, self._sop_class, self._sop_uid, self._transfer_syntax, who.institution, who.aet, who.address, at)
-            if finisher is None or note is None or not finisher.take(self._file, entry, note):
-                self._file.keep(note)
-                self._enter(entry, note if self._file.noted else None)
+            self._enter(entry, note if self._file.noted else None)
         except OSError as error:
             self._fail(error)
             if isinstance(error, JournalError):

@@ -105,7 +105,7 @@ def test_killed_children_lose_and_double_nothing(own_node: RunningNode) -> None:
 
 
 def burst_loop(node: RunningNode, kills: int) -> None:
-    """Bursts into prepared files: what is acknowledged has, for a moment, no name but that of the stock."""
+    """Bursts into prepared files: the process dies while images lie in them, before and after they have their names."""
     senders, dice, stock = Senders(node, uid()), random.Random(5), node.data / "files" / "stock"
     senders.pause, used = 0.0, 0
     for _ in range(kills):
@@ -128,7 +128,7 @@ def burst_loop(node: RunningNode, kills: int) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_killed_between_an_answer_and_its_names(own_node: RunningNode) -> None:
+def test_killed_while_a_burst_lands_in_prepared_files(own_node: RunningNode) -> None:
     burst_loop(own_node, 5)
 
 
