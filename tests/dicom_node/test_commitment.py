@@ -28,6 +28,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from running_node import CT, RunningNode, image, uid
 
+from dicom_node.receive.pause import thread_paused
 from tests.worker import take_free_port
 
 pytestmark = pytest.mark.clause("S-1", "O-1")
@@ -104,11 +105,22 @@ def test_a_device_that_goes_on_storing_is_not_disturbed(hospitals: RunningNode, 
         return 0, None
 
     with association(hospitals, "MR_A", COMMITMENT, CT, handlers=[(evt.EVT_N_EVENT_REPORT, on_report)]) as assoc:
-        assert assoc.send_n_action(request_of(transaction, references(first)), 1, COMMITMENT, WELL_KNOWN)[0].Status == 0
-        for ds in more:
-            ds.file_meta = Dataset()
-            ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-            assert assoc.send_c_store(ds).get("Status") == 0
+
+        def send(images: list[Dataset]) -> None:
+            for ds in images:
+                ds.file_meta = Dataset()
+                ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+                assert assoc.send_c_store(ds).get("Status") == 0
+
+        with thread_paused(assoc):  # or pynetdicom's own thread may take an answer; a report in between would be taken for one
+            index = hospitals.child("index")
+            index.suspend()  # the report cannot be ready before the device goes on
+            try:
+                assert assoc.send_n_action(request_of(transaction, references(first)), 1, COMMITMENT, WELL_KNOWN)[0].Status == 0
+                send(more[:1])
+            finally:
+                index.resume()
+            send(more[1:])
         ((event_type, report),) = listener.wait(seconds=10)
     assert in_between == []
     assert (event_type, report.TransactionUID) == (1, transaction)
