@@ -31,13 +31,11 @@ class RoomsClient:
     """One kept connection pool to the service."""
 
     def __init__(self, socket: Path) -> None:
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://lab", timeout=httpx.Timeout(ASK_SECONDS, connect=2)
-        )
+        self._client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(socket)), base_url="http://lab")
 
-    async def _ask(self, method: str, path: str, **given: Any) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, seconds: float | None = ASK_SECONDS, **given: Any) -> dict[str, Any]:
         try:
-            answer = await self._client.request(method, path, **given)
+            answer = await self._client.request(method, path, timeout=httpx.Timeout(seconds, connect=2), **given)
         except httpx.TimeoutException as fault:
             raise RoomsSilentError from fault
         except httpx.TransportError as fault:
@@ -52,7 +50,7 @@ class RoomsClient:
     async def start(self, user: str, base_url: str, ticket: str) -> int:
         """Start a room; the port of its door."""
         wanted = {"user": user, "base_url": base_url, "ticket": ticket}
-        return int((await self._ask("POST", "/room", json=wanted, timeout=START_SECONDS))["port"])
+        return int((await self._ask("POST", "/room", json=wanted, seconds=START_SECONDS))["port"])
 
     async def is_open(self, user: str) -> bool:
         """Whether it runs."""
@@ -60,7 +58,7 @@ class RoomsClient:
 
     async def wait_for_end(self, user: str) -> str:
         """Returns when it has ended; why."""
-        return str((await self._ask("GET", "/end", params={"user": user}, timeout=None)).get("why", ""))
+        return str((await self._ask("GET", "/end", params={"user": user}, seconds=None)).get("why", ""))
 
     async def enter(self, user: str, ticket: str) -> str:
         """Address with an invitation for the person's browser; the room has the fresh ticket."""
@@ -72,4 +70,4 @@ class RoomsClient:
 
     async def stop(self, user: str) -> None:
         """End it."""
-        await self._ask("DELETE", "/room", params={"user": user}, timeout=END_SECONDS)
+        await self._ask("DELETE", "/room", params={"user": user}, seconds=END_SECONDS)

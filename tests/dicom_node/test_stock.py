@@ -254,8 +254,8 @@ def test_a_node_prepares_when_it_is_quiet_and_tells(own_node: RunningNode) -> No
     prepared = {path.stat().st_ino for path in folder.iterdir()}
     assert figure("node_stock_bytes") == sum(path.stat().st_size for path in folder.iterdir())
     send(len(prepared))
-    # an image gets its name a moment after its answer
-    own_node.wait_for(lambda: prepared <= {path.stat().st_ino for path in (own_node.data / "files").glob("??/*.dcm")})
+    stored = {path.stat().st_ino for path in (own_node.data / "files").glob("??/*.dcm")}
+    assert prepared <= stored
     own_node.wait_for(lambda: len(list(folder.iterdir())) == len(prepared))
     own_node.stop()
     own_node.start()

@@ -79,39 +79,49 @@ describe('a case that is opened again while what was typed in it is still being 
     }
     const kept = new Map<string, KeptDraft>()
     const drafts = { durable: true, get: async (key: string) => kept.get(key) ?? null, put: async (draft: KeptDraft) => void kept.set(draft.key, draft), remove: async (key: string) => void kept.delete(key), all: async () => [] }
-    return { records, stored, open: (left: Promise<number | null> | null) => reportSession({ records: records as never, drafts: drafts as never, me }, row, left) }
+    const open = (left: Promise<number | null> | null) => reportSession({ records: records as never, drafts: drafts as never, me }, row, left)
+    /** A session that begins to load while the one before is still saving what was typed. */
+    async function again() {
+      const left = new LeftSessions()
+      const first = open(null)
+      await first.load()
+      first.type({ findings: '最后的话' })
+      left.leave(first)
+      const session = open(left.of(row.exam_id))
+      void session.load()
+      return { session, left }
+    }
+    return { records, stored, open, again }
   }
 
   it.each([[0], [900], [4000]])('shows the last words, and no conflict, when the draft takes %i ms', async (saving) => {
-    const { open, records } = house(saving)
-    const left = new LeftSessions()
-    const first = open(null)
-    await first.load()
-    first.type({ findings: '最后的话' })
-    left.leave(first)
-    const again = open(left.of(row.exam_id))
-    void again.load()
+    const { again, records } = house(saving)
+    const { session, left } = await again()
     await vi.advanceTimersByTimeAsync(saving + 1)
-    expect([again.status.value, again.text.findings, again.report.value?.version, again.save.value.kind, again.restored.value]).toEqual(['ready', '最后的话', 2, 'clean', false])
+    expect([session.status.value, session.text.findings, session.report.value?.version, session.save.value.kind, session.restored.value]).toEqual(['ready', '最后的话', 2, 'clean', false])
     expect(left.of(row.exam_id)).toBeNull()
-    again.type({ findings: '最后的话。' })
+    session.type({ findings: '最后的话。' })
     await vi.advanceTimersByTimeAsync(saving + 1000)
-    expect([again.save.value.kind, records.saveDraft.mock.calls.map(([, version]) => version)]).toEqual(['saved', [1, 2]])
+    expect([session.save.value.kind, records.saveDraft.mock.calls.map(([, version]) => version)]).toEqual(['saved', [1, 2]])
   })
 
   it('opens all the same when the saving hangs, with the text that this machine kept', async () => {
-    const { open } = house(60_000)
-    const left = new LeftSessions()
-    const first = open(null)
-    await first.load()
-    first.type({ findings: '最后的话' })
-    left.leave(first)
-    const again = open(left.of(row.exam_id))
-    void again.load()
+    const { session } = await house(60_000).again()
     await vi.advanceTimersByTimeAsync(9000)
-    expect(again.status.value).toBe('loading')
+    expect(session.status.value).toBe('loading')
     await vi.advanceTimersByTimeAsync(2000)
-    expect([again.status.value, again.text.findings, again.restored.value]).toEqual(['ready', '最后的话', true])
+    expect([session.status.value, session.text.findings, session.restored.value]).toEqual(['ready', '最后的话', true])
+  })
+
+  it('finds the report also when the first reading of it fails', async () => {
+    const { again, records } = house(300)
+    const { session } = await again()
+    records.report.mockRejectedValueOnce(new TypeError('network'))
+    await vi.advanceTimersByTimeAsync(301)
+    expect(session.status.value).toBe('failed')
+    void session.load()
+    await vi.advanceTimersByTimeAsync(1)
+    expect([session.status.value, session.text.findings]).toEqual(['ready', '最后的话'])
   })
 
   it('takes what others changed while it was being read', async () => {

@@ -166,7 +166,6 @@ export function reportSession(parts: SessionParts, row: Row, left: Promise<numbe
     status.value = 'loading'
     try {
       const made = left ? await soon(left, LEFT_MS) : null
-      left = null
       const id = row.report_id ?? (made === LATE ? null : made)
       const asked = parts.drafts.get(key()).catch(() => null)
       const [found, before] = await Promise.all([id ? parts.records.report(id) : null, soon(asked)])
